@@ -1,0 +1,9 @@
+//! What the WIT contract in `wit/` looks like from Rust; everything here is generated.
+//!
+//! The rest of the guest names the interfaces through this module.
+
+#![allow(missing_docs, unreachable_pub, reason = "generated; the documentation is in the WIT files")]
+
+wit_bindgen::generate!({ path: "../wit", world: "script" });
+
+pub(crate) use atoll::net::{console, http_client, http_server, timer, types};

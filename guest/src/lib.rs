@@ -1,0 +1,30 @@
+//! The guest of Atoll: a WebAssembly component that runs one Luau program.
+//!
+//! The host calls [`run`](bindings::Guest::run). Everything that the program can reach outside of its own
+//! memory is an import in `wit/`; this crate turns those into the libraries that scripts see, and
+//! decides nothing about permissions.
+//!
+//! Reading order: [`vm`] builds the virtual machine, [`scheduler`] parks and resumes coroutines,
+//! `prelude.luau` is the Luau half of every function that waits, [`task`] and [`net`] are the Rust halves.
+
+mod bindings;
+mod console;
+mod fields;
+mod net;
+mod problem;
+mod scheduler;
+mod slice;
+mod task;
+mod vm;
+
+use bindings::{Program, ScriptError};
+
+struct Component;
+
+impl bindings::Guest for Component {
+    async fn run(program: Program) -> Result<(), ScriptError> {
+        vm::run(program).await
+    }
+}
+
+bindings::export!(Component with_types_in bindings);

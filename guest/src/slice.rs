@@ -1,0 +1,108 @@
+//! The longest run: how long script code may go on before it waits.
+//!
+//! The scheduler begins a slice for each job; Luau calls [`Slice::check`] at its safepoints (loop
+//! edges, calls, returns). Past the deadline the check throws once, an error that `pcall` can catch. What
+//! still runs on after it is the host's business, which ends the whole instance.
+
+use std::cell::Cell;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use mlua::{Lua, VmState};
+
+use crate::net::error;
+use crate::vm::PRELUDE_NAME;
+
+/// Safepoints between two looks at the clock, which costs a call to the host.
+const SAFEPOINTS_PER_LOOK: u32 = 500;
+
+/// The time that the running job has used.
+pub(crate) struct Slice {
+    /// How long a job may run.
+    longest: Duration,
+    /// Safepoints passed since the last look at the clock.
+    safepoints: Cell<u32>,
+    /// When the job was first seen by the clock; none until then, as most jobs are over before.
+    began: Cell<Option<Instant>>,
+    /// Whether this job had its error: a second one would hit the script's clean-up code.
+    thrown: Cell<bool>,
+}
+
+impl Slice {
+    /// A clock for jobs of at most `longest`.
+    pub(crate) fn new(longest: Duration) -> Self {
+        Self { longest, safepoints: Cell::new(0), began: Cell::new(None), thrown: Cell::new(false) }
+    }
+
+    /// Starts a new job's time.
+    pub(crate) fn begin(&self) {
+        self.safepoints.set(0);
+        self.began.set(None);
+        self.thrown.set(false);
+    }
+
+    /// What Luau calls at each safepoint.
+    ///
+    /// # Errors
+    ///
+    /// `LimitExceeded`, once for each job that runs too long.
+    #[inline]
+    pub(crate) fn check(&self, lua: &Lua) -> mlua::Result<VmState> {
+        let passed = self.safepoints.get() + 1;
+        if passed < SAFEPOINTS_PER_LOOK {
+            self.safepoints.set(passed);
+            return Ok(VmState::Continue);
+        }
+        self.safepoints.set(0);
+        self.look(lua)
+    }
+
+    #[cold]
+    fn look(&self, lua: &Lua) -> mlua::Result<VmState> {
+        let now = Instant::now();
+        let Some(began) = self.began.get() else {
+            self.began.set(Some(now));
+            return Ok(VmState::Continue);
+        };
+        if self.thrown.get() || now.duration_since(began) < self.longest {
+            return Ok(VmState::Continue);
+        }
+        // The prelude keeps promises to the scheduler, so it is never cut off half way.
+        let Some(position) = script_position(lua) else { return Ok(VmState::Continue) };
+        self.thrown.set(true);
+        let detail = format!(
+            "the script ran for {} s without waiting (limit run; raise it with --limit run=SECONDS)",
+            self.longest.as_secs_f64()
+        );
+        Err(mlua::Error::external(RanTooLong(format!("{position}{}", error::limit_exceeded(&detail)))))
+    }
+}
+
+/// The error that a script meets when it runs too long.
+#[derive(Debug)]
+struct RanTooLong(String);
+
+impl fmt::Display for RanTooLong {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for RanTooLong {}
+
+/// `path:line: ` of the innermost Luau function, or none where that is the prelude.
+fn script_position(lua: &Lua) -> Option<String> {
+    for level in 0.. {
+        let frame = lua.inspect_stack(level, |frame| {
+            let name = frame.source().short_src.map(|name| name.into_owned());
+            (name.unwrap_or_default(), frame.current_line())
+        });
+        match frame {
+            Some((name, _)) if name == PRELUDE_NAME => return None,
+            Some((name, Some(line))) if line > 0 => return Some(format!("{name}:{line}: ")),
+            Some(_) => {}
+            None => break,
+        }
+    }
+    Some(String::new())
+}

@@ -1,0 +1,131 @@
+//! Builds the Luau virtual machine for one program, and runs the program in it.
+//!
+//! Called by `lib.rs`. The libraries of a script are the sandboxed standard ones, without `loadstring`, and what
+//! `prelude.luau` adds. Refuses source that is not Luau text (bytecode included).
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use mlua::chunk::ChunkMode;
+use mlua::{Function, Lua, LuaOptions, MultiValue, StdLib, Table, Thread, Value};
+
+use crate::bindings::{Program, ScriptError};
+use crate::bindings::types::ScriptErrorKind;
+use crate::console;
+use crate::net;
+use crate::problem::message_of;
+use crate::scheduler::{Drivers, Scheduler};
+use crate::slice::Slice;
+use crate::task;
+
+/// What stack traces call the prelude, so that its frames can be left out of them.
+pub(crate) const PRELUDE_NAME: &str = "[atoll]";
+
+/// Who the main script is in reports.
+const MAIN_SCRIPT: &str = "main script";
+
+/// Runs the program until nothing is left to wait for.
+///
+/// # Errors
+///
+/// The main script's own error: it is not Luau, it threw, or it waits for what nothing can end.
+pub(crate) async fn run(program: Program) -> Result<(), ScriptError> {
+    let slice = Rc::new(Slice::new(Duration::from_nanos(program.longest_run)));
+    let most_parked = usize::try_from(program.parked).unwrap_or(usize::MAX);
+    let scheduler = Scheduler::new(most_parked, slice.clone());
+    // Declared before everything that refers into it, so dropped after it.
+    let lua = Lua::new_with(StdLib::ALL_SAFE, LuaOptions::new()).map_err(not_started)?;
+    let status = prepare(&lua, &program, &scheduler).map_err(not_started)?;
+    lua.set_interrupt(move |lua| slice.check(lua));
+
+    let main = load(&lua, &program)?;
+    {
+        let (scheduler, main) = (scheduler.clone(), main.clone());
+        scheduler.clone().enqueue(move || scheduler.drive(main, MultiValue::new()));
+    }
+    lua.set_named_registry_value(MAIN_SCRIPT, &main).map_err(not_started)?;
+    scheduler.run().await?;
+    if status.call::<String>(main).is_ok_and(|status| status == "suspended") {
+        return Err(console::runtime_error(
+            MAIN_SCRIPT,
+            &format!("{}: the script has yielded, and nothing is left that could resume it", program.name),
+            "",
+        ));
+    }
+    Ok(())
+}
+
+/// Adds the libraries and closes the sandbox; returns `coroutine.status`.
+fn prepare(lua: &Lua, program: &Program, scheduler: &Scheduler) -> mlua::Result<Function> {
+    let globals = lua.globals();
+    globals.raw_remove("loadstring")?;
+    globals.raw_remove("require")?;
+
+    let natives = lua.create_table()?;
+    console::install(lua, &natives)?;
+    task::install(lua, &natives, scheduler)?;
+    natives.raw_set("process", process(lua, program)?)?;
+    natives.raw_set("report", report(lua, scheduler)?)?;
+    let serving = net::install(lua, &natives, scheduler, program.heap)?;
+
+    let prelude: Table = lua
+        .load(include_str!("prelude.luau"))
+        .set_name(format!("={PRELUDE_NAME}"))
+        .set_mode(ChunkMode::Text)
+        .call(natives)?;
+    scheduler.set_drivers(Drivers { wake: prelude.raw_get("wake")?, drive: prelude.raw_get("drive")? });
+    serving.set_driver(prelude.raw_get("handle_request")?);
+
+    lua.sandbox(true)?;
+    lua.set_memory_limit(usize::try_from(program.heap).unwrap_or(usize::MAX))?;
+    prelude.raw_get("status")
+}
+
+/// The `process` library: what stood on the command line after `--`.
+fn process(lua: &Lua, program: &Program) -> mlua::Result<Table> {
+    let arguments = lua.create_sequence_from(program.arguments.iter().map(String::as_str))?;
+    arguments.set_readonly(true);
+    let process = lua.create_table()?;
+    process.raw_set("args", arguments)?;
+    process.set_readonly(true);
+    Ok(process)
+}
+
+/// The native `report(thread, message, trace)`: an error that got out of a coroutine.
+fn report(lua: &Lua, scheduler: &Scheduler) -> mlua::Result<Function> {
+    let scheduler = scheduler.clone();
+    lua.create_function(
+        move |lua, (thread, message, trace): (Thread, mlua::LuaString, mlua::LuaString)| {
+            let (message, trace) = (message.to_string_lossy(), trace.to_string_lossy());
+            let main: Value = lua.named_registry_value(MAIN_SCRIPT)?;
+            if main == Value::Thread(thread) {
+                scheduler.fail(console::runtime_error(MAIN_SCRIPT, &message, &trace));
+            } else {
+                console::report("task", &message, &trace);
+            }
+            Ok(())
+        },
+    )
+}
+
+/// Compiles the program's source to the thread of the main script.
+fn load(lua: &Lua, program: &Program) -> Result<Thread, ScriptError> {
+    let main = lua
+        .load(program.source.as_slice())
+        .set_name(format!("@{}", program.name))
+        .set_mode(ChunkMode::Text)
+        .into_function()
+        .and_then(|main| lua.create_thread(main));
+    main.map_err(|problem| {
+        let kind = match problem {
+            mlua::Error::SyntaxError { .. } => ScriptErrorKind::Syntax,
+            _ => ScriptErrorKind::Runtime,
+        };
+        ScriptError { kind, ..console::runtime_error(MAIN_SCRIPT, &message_of(&problem), "") }
+    })
+}
+
+/// The libraries themselves did not fit into the heap.
+fn not_started(problem: mlua::Error) -> ScriptError {
+    console::runtime_error(MAIN_SCRIPT, &format!("the script was not started: {}", message_of(&problem)), "")
+}

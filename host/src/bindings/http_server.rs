@@ -1,0 +1,111 @@
+//! `atoll:net/http-server`: incoming requests.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use wasmtime::component::{Accessor, HasSelf, Resource};
+
+use super::generated::atoll::net::http_server as wit;
+use super::types;
+use super::wit::ErrorCode;
+use crate::net::http_server::{Exchange, Incoming, Options, Server};
+use crate::runtime::{Event, State};
+
+/// A server in the guest's hands. Shared, as an `accept` may outlive the handle's borrow.
+#[derive(Clone)]
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub struct ServerHandle(Arc<Server>);
+
+impl wit::Host for State {
+    fn respond(
+        &mut self,
+        exchange: Resource<Exchange>,
+        response: wit::Response,
+    ) -> wasmtime::Result<Result<(), String>> {
+        let exchange = self.take(exchange)?;
+        Ok(exchange.respond(response.status, types::fields(response.headers), response.content.into()))
+    }
+}
+
+impl wit::HostExchange for State {
+    fn drop(&mut self, exchange: Resource<Exchange>) -> wasmtime::Result<()> {
+        self.take(exchange)?;
+        Ok(())
+    }
+}
+
+impl wit::HostServer for State {
+    fn listen(&mut self, options: wit::Options) -> wasmtime::Result<Result<Resource<ServerHandle>, ErrorCode>> {
+        let options = Options {
+            address: options.address,
+            port: options.port,
+            reuse_address: options.reuse_address,
+            max_body_size: options.max_body_size,
+            max_connections: options.max_connections,
+            timeout: Duration::from_nanos(options.timeout),
+        };
+        let server = Server::listen(&self.permissions, options, self.limits.clone(), self.request_buffer.clone());
+        let server = match server {
+            Ok(server) => server,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        self.servers.add(server.closer());
+        self.console.event(&Event::Listening(server.local_addr()));
+        Ok(self.push(ServerHandle(Arc::new(server))).map_err(Into::into))
+    }
+
+    fn address(&mut self, server: Resource<ServerHandle>) -> wasmtime::Result<String> {
+        Ok(self.table.get(&server)?.0.local_addr().ip().to_string())
+    }
+
+    fn port(&mut self, server: Resource<ServerHandle>) -> wasmtime::Result<u16> {
+        Ok(self.table.get(&server)?.0.local_addr().port())
+    }
+
+    fn drop(&mut self, server: Resource<ServerHandle>) -> wasmtime::Result<()> {
+        self.take(server)?;
+        Ok(())
+    }
+}
+
+impl<T: Send> wit::HostServerWithStore<T> for HasSelf<State> {
+    async fn accept(
+        accessor: &Accessor<T, Self>,
+        server: Resource<ServerHandle>,
+        max: u32,
+    ) -> wasmtime::Result<Vec<wit::Incoming>> {
+        let server = accessor.with(|mut access| access.get().table.get(&server).cloned())?.0;
+        loop {
+            let batch = server.accept(max as usize).await;
+            let closed = batch.is_empty();
+            let handed: Vec<_> = accessor.with(|mut access| {
+                let state = access.get();
+                // A request beyond the handles that the guest may hold is dropped: its client gets a 500.
+                batch.into_iter().filter_map(|incoming| hand_over(state, incoming)).collect()
+            });
+            if closed || !handed.is_empty() {
+                return Ok(handed);
+            }
+        }
+    }
+
+    async fn close(accessor: &Accessor<T, Self>, server: Resource<ServerHandle>) -> wasmtime::Result<()> {
+        let server = accessor.with(|mut access| access.get().table.get(&server).cloned())?.0;
+        server.close().await;
+        Ok(())
+    }
+}
+
+fn hand_over(state: &mut State, incoming: Incoming) -> Option<wit::Incoming> {
+    let body = types::body(state, incoming.body).ok()?;
+    Some(wit::Incoming {
+        exchange: state.push(incoming.exchange).ok()?,
+        request: wit::Request {
+            method: incoming.method,
+            target: incoming.target,
+            headers: types::headers(incoming.headers),
+            body,
+            peer: incoming.peer.to_string(),
+        },
+    })
+}

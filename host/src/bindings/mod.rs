@@ -1,0 +1,33 @@
+//! The guest's imports: one file per WIT interface, same stems. Each takes handles and WIT values, converts,
+//! calls `net`, and converts back. A guest's mistake is an error code; only a corrupt handle traps.
+
+mod console;
+mod http_client;
+mod http_server;
+mod timer;
+mod types;
+
+use wasmtime::component::{HasSelf, Linker};
+
+use crate::runtime::State;
+
+/// What `bindgen!` makes of `wit/`.
+pub(crate) mod generated {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "script",
+        imports: { default: trappable },
+        with: {
+            "atoll:net/types.incoming-body": crate::bindings::types::IncomingBody,
+            "atoll:net/http-server.server": crate::bindings::http_server::ServerHandle,
+            "atoll:net/http-server.exchange": crate::net::http_server::Exchange,
+        },
+    });
+}
+
+pub(crate) use generated::atoll::net::types as wit;
+
+/// Adds every interface of the world `script` to the linker.
+pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    generated::Script::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+}

@@ -1,0 +1,31 @@
+//! `atoll:net/timer`: time to wait.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use wasmtime::component::{Accessor, HasSelf};
+
+use super::generated::atoll::net::timer as wit;
+use super::wit::ErrorCode;
+use crate::net::error::Error;
+use crate::runtime::State;
+
+impl wit::Host for State {}
+
+impl<T: Send> wit::HostWithStore<T> for HasSelf<State> {
+    async fn sleep(accessor: &Accessor<T, Self>, time: u64) -> wasmtime::Result<Result<(), ErrorCode>> {
+        let (waits, most) = accessor.with(|mut access| {
+            let state = access.get();
+            (state.waits.clone(), state.limits.parked)
+        });
+        let Ok(_place) = waits.try_acquire() else {
+            return Ok(Err(Error::limit("parked", most, "too many waits are under way").into()));
+        };
+        // A time too long for the clock never comes.
+        match Instant::now().checked_add(Duration::from_nanos(time)) {
+            Some(deadline) => tokio::time::sleep_until(deadline).await,
+            None => std::future::pending().await,
+        }
+        Ok(Ok(()))
+    }
+}

@@ -1,0 +1,100 @@
+//! `atoll:net/types`: what the other interfaces share.
+
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+use wasmtime::component::{Accessor, HasSelf, Resource};
+
+use super::wit;
+use crate::net::body::{Body, Pieces};
+use crate::net::error::Error;
+use crate::net::headers::Field;
+use crate::runtime::{ScriptError, ScriptErrorKind, State};
+
+/// Content that the guest fetches in pieces. Shared, as a read may outlive the handle's borrow.
+#[derive(Clone)]
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub struct IncomingBody(Arc<Mutex<Pieces>>);
+
+impl wit::Host for State {}
+
+impl wit::HostIncomingBody for State {
+    fn drop(&mut self, body: Resource<IncomingBody>) -> wasmtime::Result<()> {
+        self.take(body)?;
+        Ok(())
+    }
+}
+
+impl<T: Send> wit::HostIncomingBodyWithStore<T> for HasSelf<State> {
+    async fn read(
+        accessor: &Accessor<T, Self>,
+        body: Resource<IncomingBody>,
+        max: u32,
+    ) -> wasmtime::Result<Result<Vec<u8>, wit::ErrorCode>> {
+        let pieces = accessor.with(|mut access| access.get().table.get(&body).cloned())?;
+        let piece = pieces.0.lock().await.next(max as usize).await;
+        Ok(piece.map(|bytes| bytes.to_vec()).map_err(Into::into))
+    }
+}
+
+/// Content for the guest, as a handle where it is large.
+pub(super) fn body(state: &mut State, body: Body) -> Result<wit::Body, Error> {
+    Ok(match body {
+        Body::Whole(content) => wit::Body::Whole(content.into()),
+        Body::Pieces(pieces) => wit::Body::Pieces(state.push(IncomingBody(Arc::new(Mutex::new(pieces))))?),
+    })
+}
+
+/// Header fields for the guest.
+pub(super) fn headers(fields: Vec<Field>) -> Vec<wit::Header> {
+    fields.into_iter().map(|(name, value)| wit::Header { name, value }).collect()
+}
+
+/// Header fields from the guest.
+pub(super) fn fields(headers: Vec<wit::Header>) -> Vec<Field> {
+    headers.into_iter().map(|header| (header.name, header.value)).collect()
+}
+
+impl From<Error> for wit::ErrorCode {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Denied(denied) => wit::ErrorCode::AccessDenied(wit::Denial {
+                action: denied.action.to_string(),
+                target: denied.target,
+                reason: denied.reason.to_string(),
+                cure: denied.cure,
+            }),
+            Error::InvalidUrl(text) => wit::ErrorCode::InvalidUrl(text),
+            Error::UnsupportedScheme(text) => wit::ErrorCode::UnsupportedScheme(text),
+            Error::NameNotResolved(text) => wit::ErrorCode::NameNotResolved(text),
+            Error::ConnectionRefused => wit::ErrorCode::ConnectionRefused,
+            Error::ConnectionReset => wit::ErrorCode::ConnectionReset,
+            Error::ConnectionClosed => wit::ErrorCode::ConnectionClosed,
+            Error::HostUnreachable => wit::ErrorCode::HostUnreachable,
+            Error::NetworkUnreachable => wit::ErrorCode::NetworkUnreachable,
+            Error::AddressInUse => wit::ErrorCode::AddressInUse,
+            Error::AddressNotAvailable => wit::ErrorCode::AddressNotAvailable,
+            Error::Timeout(text) => wit::ErrorCode::Timeout(text),
+            Error::BodyTooLarge(_) => wit::ErrorCode::BodyTooLarge(error.to_string()),
+            Error::HeadersTooLarge(text) => wit::ErrorCode::HeadersTooLarge(text),
+            Error::TooManyRedirects => wit::ErrorCode::TooManyRedirects,
+            Error::InvalidResponse(text) => wit::ErrorCode::InvalidResponse(text),
+            Error::LimitExceeded(text) => wit::ErrorCode::LimitExceeded(text),
+        }
+    }
+}
+
+impl From<wit::ScriptError> for ScriptError {
+    fn from(error: wit::ScriptError) -> Self {
+        ScriptError {
+            kind: match error.kind {
+                wit::ScriptErrorKind::Syntax => ScriptErrorKind::Syntax,
+                wit::ScriptErrorKind::Runtime => ScriptErrorKind::Runtime,
+            },
+            origin: error.origin,
+            message: error.message,
+            trace: error.trace,
+            excerpt: None,
+        }
+    }
+}

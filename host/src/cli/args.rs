@@ -1,0 +1,86 @@
+//! What can be typed. No IO and no policy: words only.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+
+use crate::limits::Limits;
+
+/// Run Luau network scripts that nobody has to trust.
+#[derive(Debug, Parser)]
+#[command(
+    name = "atoll",
+    version,
+    disable_help_subcommand = true,
+    after_help = "Exit codes: 0 done, 1 the script failed, 2 bad usage or permission syntax,\n\
+                  3 stopped by a limit, 130 Ctrl-C, 143 SIGTERM."
+)]
+pub(crate) struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    /// Host logs on standard error: a level or filter, as in `debug` or `atoll=trace` [default: $RUST_LOG]
+    #[arg(long, global = true, value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a script in the sandbox; nothing is allowed unless a flag allows it
+    Run(RunArgs),
+}
+
+/// `atoll run`.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = run_help())]
+pub(crate) struct RunArgs {
+    /// The script
+    #[arg(value_name = "SCRIPT.luau")]
+    pub(crate) script: PathBuf,
+
+    /// Allow outgoing requests; bare: to every public address
+    #[arg(long, value_name = "RULE,…", num_args = 0..=1, require_equals = true, default_missing_value = "public", value_delimiter = ',')]
+    pub(crate) allow_net: Vec<String>,
+
+    /// Allow to listen; bare: on any local address and port
+    #[arg(long, value_name = "RULE,…", num_args = 0..=1, require_equals = true, default_missing_value = "*", value_delimiter = ',')]
+    pub(crate) allow_listen: Vec<String>,
+
+    /// Refuse outgoing requests, whatever else allows them
+    #[arg(long, value_name = "RULE,…", require_equals = true, value_delimiter = ',')]
+    pub(crate) deny_net: Vec<String>,
+
+    /// Refuse to listen, whatever else allows it
+    #[arg(long, value_name = "RULE,…", require_equals = true, value_delimiter = ',')]
+    pub(crate) deny_listen: Vec<String>,
+
+    /// Allow everything but cloud metadata addresses
+    #[arg(short = 'A', long)]
+    pub(crate) allow_all: bool,
+
+    /// Change a limit (see below); may be given several times
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) limit: Vec<String>,
+
+    /// End the script after this time
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) timeout: Option<String>,
+
+    /// `process.args` of the script
+    #[arg(last = true, value_name = "ARGS")]
+    pub(crate) arguments: Vec<String>,
+}
+
+fn run_help() -> String {
+    format!(
+        "RULE = [scheme://]host[:port[-port]]\n\
+         host = name | *.name | IPv4 | [IPv6] | CIDR | localhost | public | private | *\n\n\
+         Limits (sizes as 64k, 256m, 1g; times in seconds):\n{}\n\
+         Examples:\n  \
+         atoll run hello.luau --allow-listen=localhost:8080\n  \
+         atoll run fetch.luau --allow-net=api.example.com:80 -- http://api.example.com/",
+        Limits::help()
+    )
+}

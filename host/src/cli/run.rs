@@ -1,0 +1,123 @@
+//! `atoll run`: reads the script, runs it, and turns how it ended into an exit code.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use super::Exit;
+use crate::config::Config;
+use crate::runtime::{RunError, Runtime, Script, Stop};
+
+/// Sends the host's logs to standard error.
+pub(super) fn log(filter: Option<&str>) {
+    let filter = match filter {
+        Some(filter) => EnvFilter::new(filter),
+        None => EnvFilter::from_default_env(),
+    };
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+/// Runs the script to its end.
+pub(super) fn run(config: Config) -> Exit {
+    let script = match Script::from_path(&config.script) {
+        Ok(script) => script.arguments(config.arguments),
+        Err(error) => return fail(Exit::Usage, &unreadable(&config.script, &error)),
+    };
+    let mut builder = Runtime::builder().permissions(config.permissions).limits(config.limits);
+    if let Some(folder) = cache_folder() {
+        builder = builder.cache(folder);
+    }
+    let runtime = match builder.build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(Exit::Failed, &error.to_string()),
+    };
+    let executor = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(executor) => executor,
+        Err(error) => return fail(Exit::Failed, &format!("cannot start: {error}")),
+    };
+    executor.block_on(async {
+        let stop = Stop::new();
+        let signals = match Signals::new() {
+            Ok(signals) => signals,
+            Err(error) => return fail(Exit::Failed, &format!("cannot wait for signals: {error}")),
+        };
+        let interrupted = signals.interrupted.clone();
+        tokio::select! {
+            ended = runtime.run_until(&script, &stop) => match judge(ended) {
+                Exit::Done if stop.is_stopped() => stopped_by(&interrupted),
+                exit => exit,
+            },
+            exit = signals.obey(stop.clone()) => exit,
+        }
+    })
+}
+
+/// What the user is told of how the script ended.
+fn judge(ended: Result<(), RunError>) -> Exit {
+    match ended {
+        // Whoever stopped it knows why.
+        Ok(()) | Err(RunError::Stopped) => Exit::Done,
+        // A pipe's reader that has seen enough is no failure to speak of.
+        Err(RunError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Exit::Failed,
+        Err(error @ RunError::Limit(_)) => fail(Exit::Limit, &error.to_string()),
+        Err(error) => fail(Exit::Failed, &error.to_string()),
+    }
+}
+
+/// The first signal drains, the second one stops at once.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    /// Whether Ctrl-C came first, and not SIGTERM.
+    interrupted: Arc<AtomicBool>,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Signals> {
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupted: Arc::default(),
+        })
+    }
+
+    async fn obey(mut self, stop: Stop) -> Exit {
+        self.next().await;
+        stop.stop();
+        self.next().await;
+        stopped_by(&self.interrupted)
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => self.interrupted.store(true, Ordering::Relaxed),
+            _ = self.terminate.recv() => self.interrupted.store(false, Ordering::Relaxed),
+        }
+    }
+}
+
+fn stopped_by(interrupted: &AtomicBool) -> Exit {
+    if interrupted.load(Ordering::Relaxed) { Exit::Interrupted } else { Exit::Terminated }
+}
+
+/// The user's own cache folder (XDG Base Directory): the compiled guest is kept there.
+fn cache_folder() -> Option<PathBuf> {
+    let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(".cache")))?;
+    let own = base.join("atoll");
+    // Somewhere to keep it may be missing, or not ours to write: then the guest is compiled anew.
+    std::fs::create_dir_all(&own).ok()?;
+    Some(own)
+}
+
+fn unreadable(script: &Path, error: &std::io::Error) -> String {
+    format!("cannot read the script {}: {error}", script.display())
+}
+
+fn fail(exit: Exit, message: &str) -> Exit {
+    eprintln!("error: {message}");
+    exit
+}

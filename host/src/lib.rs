@@ -1,0 +1,30 @@
+//! Atoll runs Luau network scripts that nobody has to trust.
+//!
+//! A script runs in a Luau virtual machine inside a WebAssembly component. The only way out of it is a
+//! set of WIT interfaces (`wit/`), which this crate implements and guards with capability permissions.
+//! Data flows one way: `cli` → `config` → `runtime` → `bindings` → `net` → `permissions`.
+//!
+//! ```no_run
+//! use atoll::{Permissions, Runtime, Script};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let runtime = Runtime::builder().permissions(Permissions::none()).build()?;
+//! runtime.run(&Script::new("hello.luau", "print('hello')")).await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod bindings;
+pub mod cli;
+mod config;
+mod limits;
+mod net;
+pub mod permissions;
+mod runtime;
+
+pub use limits::{LimitError, Limits};
+pub use permissions::Permissions;
+pub use runtime::{
+    BuildError, Builder, Console, Event, Output, RunError, Runtime, Script, ScriptError, ScriptErrorKind,
+    StandardConsole, Stop,
+};

@@ -1,0 +1,277 @@
+//! Every bound that Atoll puts on a script, in one struct: the only place where such a number stands.
+//!
+//! `config` fills it from `--limit name=value`, `runtime`, `net` and `bindings` obey it. Each limit is
+//! finite by default, and an error that a limit causes names it and the flag that raises it.
+
+use std::time::Duration;
+
+/// The bounds of one running script. All are counted per instance unless they say otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of linear memory that the instance may hold: script data, bodies on their way in, the VM.
+    pub memory: u64,
+    /// Bytes of native stack for the compiled guest; Luau's parser and `pcall` recurse on it.
+    pub stack: u64,
+    /// The longest that a coroutine may run without waiting before it gets a Luau error.
+    pub run: Duration,
+    /// How much longer than `run` the guest may spin before the instance is ended.
+    pub grace: Duration,
+    /// Wall time of the whole run; `None` as servers have no natural end.
+    pub wall: Option<Duration>,
+    /// Waiting calls and deferred tasks at once.
+    pub parked: u32,
+    /// Connections that one server holds at once; scripts may ask for fewer.
+    pub connections: u32,
+    /// Outgoing requests under way at once.
+    pub outgoing: u32,
+    /// Bytes of a message's head, in and out.
+    pub header_bytes: u64,
+    /// Header fields of one message, in and out.
+    pub header_fields: u32,
+    /// Bytes of request content that all servers together hold while it waits for the script.
+    pub request_buffer: u64,
+    /// For one name's resolution.
+    pub dns: Duration,
+    /// How long a server that closes waits for requests under way.
+    pub drain: Duration,
+    /// Host resources (servers, requests, bodies) that the guest may hold at once.
+    pub handles: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            memory: 128 << 20,
+            stack: 2 << 20,
+            run: Duration::from_secs(5),
+            grace: Duration::from_secs(1),
+            wall: None,
+            parked: 10_000,
+            connections: 1024,
+            outgoing: 256,
+            header_bytes: 16 << 10,
+            header_fields: 100,
+            request_buffer: 64 << 20,
+            dns: Duration::from_secs(5),
+            drain: Duration::from_secs(5),
+            handles: 100_000,
+        }
+    }
+}
+
+/// Why a `name=value` is no limit.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum LimitError {
+    /// No limit has that name.
+    #[error("there is no limit {0:?}; the limits are {names}", names = Limits::names().join(", "))]
+    Unknown(String),
+    /// The text has no `=`.
+    #[error("limit {0:?} needs a value: NAME=VALUE, as in memory=256m")]
+    NoValue(String),
+    /// The value does not parse, or is outside what the limit can be.
+    #[error("limit {name} must be {rule}, got {value:?}")]
+    Value {
+        /// The limit.
+        name: &'static str,
+        /// What its values are.
+        rule: String,
+        /// What was given.
+        value: String,
+    },
+}
+
+/// How one limit is written, and the field that it sets.
+struct Entry {
+    name: &'static str,
+    meaning: &'static str,
+    set: fn(&mut Limits, &str) -> Result<(), String>,
+}
+
+const ENTRIES: &[Entry] = &[
+    Entry {
+        name: "memory",
+        meaning: "bytes of memory per instance",
+        set: |limits, text| bytes(text, 16 << 20, 4 << 30).map(|value| limits.memory = value),
+    },
+    Entry {
+        name: "stack",
+        meaning: "bytes of native stack",
+        set: |limits, text| bytes(text, 512 << 10, 64 << 20).map(|value| limits.stack = value),
+    },
+    Entry {
+        name: "run",
+        meaning: "longest run without waiting",
+        set: |limits, text| seconds(text).map(|value| limits.run = value),
+    },
+    Entry {
+        name: "grace",
+        meaning: "from `run` to the hard stop",
+        set: |limits, text| seconds(text).map(|value| limits.grace = value),
+    },
+    Entry {
+        name: "parked",
+        meaning: "waiting calls and deferred tasks",
+        set: |limits, text| count(text).map(|value| limits.parked = value),
+    },
+    Entry {
+        name: "connections",
+        meaning: "connections per server",
+        set: |limits, text| count(text).map(|value| limits.connections = value),
+    },
+    Entry {
+        name: "outgoing",
+        meaning: "requests under way",
+        set: |limits, text| count(text).map(|value| limits.outgoing = value),
+    },
+    Entry {
+        name: "header-bytes",
+        meaning: "bytes of a message's head",
+        set: |limits, text| bytes(text, 8 << 10, 1 << 20).map(|value| limits.header_bytes = value),
+    },
+    Entry {
+        name: "header-fields",
+        meaning: "header fields of a message",
+        set: |limits, text| count(text).map(|value| limits.header_fields = value),
+    },
+    Entry {
+        name: "request-buffer",
+        meaning: "bytes of request content held",
+        set: |limits, text| bytes(text, 1 << 20, 1 << 40).map(|value| limits.request_buffer = value),
+    },
+    Entry {
+        name: "dns",
+        meaning: "for one name's resolution",
+        set: |limits, text| seconds(text).map(|value| limits.dns = value),
+    },
+    Entry {
+        name: "drain",
+        meaning: "for requests under way at a close",
+        set: |limits, text| seconds(text).map(|value| limits.drain = value),
+    },
+    Entry {
+        name: "handles",
+        meaning: "host resources held",
+        set: |limits, text| count(text).map(|value| limits.handles = value),
+    },
+];
+
+impl Limits {
+    /// Sets one limit from `name=value`.
+    ///
+    /// Sizes take `k`, `m` or `g` (powers of 1024); times are seconds, with fractions.
+    pub fn set(&mut self, assignment: &str) -> Result<(), LimitError> {
+        let (name, value) =
+            assignment.split_once('=').ok_or_else(|| LimitError::NoValue(assignment.to_owned()))?;
+        let entry = ENTRIES
+            .iter()
+            .find(|entry| entry.name == name)
+            .ok_or_else(|| LimitError::Unknown(name.to_owned()))?;
+        (entry.set)(self, value).map_err(|rule| LimitError::Value {
+            name: entry.name,
+            rule,
+            value: value.to_owned(),
+        })
+    }
+
+    /// Every limit's name, in the order of the help text.
+    pub fn names() -> Vec<&'static str> {
+        ENTRIES.iter().map(|entry| entry.name).collect()
+    }
+
+    /// One line per limit: its name and what it bounds.
+    pub fn help() -> String {
+        ENTRIES.iter().map(|entry| format!("  {:<16}{}\n", entry.name, entry.meaning)).collect()
+    }
+
+    /// Bytes that the Luau heap may hold: three quarters, so that a script meets a Luau error while the
+    /// guest still has the memory to report it.
+    pub(crate) fn heap(&self) -> u64 {
+        self.memory / 4 * 3
+    }
+}
+
+fn count(text: &str) -> Result<u32, String> {
+    text.parse().ok().filter(|value| *value > 0).ok_or_else(|| format!("an integer from 1 to {}", u32::MAX))
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    text.parse::<f64>()
+        .ok()
+        .filter(|value| (0.001..=86_400.0).contains(value))
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| "a number of seconds from 0.001 to 86400".to_owned())
+}
+
+fn bytes(text: &str, least: u64, most: u64) -> Result<u64, String> {
+    let (digits, shift) = match text.to_ascii_lowercase().chars().last() {
+        Some('k') => (&text[..text.len() - 1], 10),
+        Some('m') => (&text[..text.len() - 1], 20),
+        Some('g') => (&text[..text.len() - 1], 30),
+        _ => (text, 0),
+    };
+    digits
+        .parse::<u64>()
+        .ok()
+        .and_then(|value| value.checked_mul(1 << shift))
+        .filter(|value| (least..=most).contains(value))
+        .ok_or_else(|| format!("a size from {} to {} (as 65536, 64k, 256m or 1g)", size(least), size(most)))
+}
+
+/// A size as a person would write it.
+pub(crate) fn size(bytes: u64) -> String {
+    match bytes {
+        _ if bytes >= 1 << 30 && bytes.is_multiple_of(1 << 30) => format!("{}g", bytes >> 30),
+        _ if bytes >= 1 << 20 && bytes.is_multiple_of(1 << 20) => format!("{}m", bytes >> 20),
+        _ if bytes >= 1 << 10 && bytes.is_multiple_of(1 << 10) => format!("{}k", bytes >> 10),
+        _ => bytes.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_limit_can_be_set() {
+        let cases: &[(&str, fn(&Limits) -> bool)] = &[
+            ("memory=256m", |l| l.memory == 256 << 20),
+            ("stack=1M", |l| l.stack == 1 << 20),
+            ("run=0.5", |l| l.run == Duration::from_millis(500)),
+            ("grace=2", |l| l.grace == Duration::from_secs(2)),
+            ("parked=7", |l| l.parked == 7),
+            ("connections=8", |l| l.connections == 8),
+            ("outgoing=9", |l| l.outgoing == 9),
+            ("header-bytes=8192", |l| l.header_bytes == 8192),
+            ("header-fields=10", |l| l.header_fields == 10),
+            ("request-buffer=1g", |l| l.request_buffer == 1 << 30),
+            ("dns=1", |l| l.dns == Duration::from_secs(1)),
+            ("drain=3", |l| l.drain == Duration::from_secs(3)),
+            ("handles=11", |l| l.handles == 11),
+        ];
+        for (text, holds) in cases {
+            let mut limits = Limits::default();
+            limits.set(text).expect(text);
+            assert!(holds(&limits), "{text}");
+        }
+        assert_eq!(cases.len(), ENTRIES.len(), "a limit has no case here");
+    }
+
+    #[test]
+    fn a_bad_limit_names_the_rule() {
+        let cases = [
+            ("memory", "limit \"memory\" needs a value: NAME=VALUE, as in memory=256m"),
+            ("memory=1k", "limit memory must be a size from 16m to 4g (as 65536, 64k, 256m or 1g), got \"1k\""),
+            ("memory=", "limit memory must be a size from 16m to 4g (as 65536, 64k, 256m or 1g), got \"\""),
+            ("memory=é", "limit memory must be a size from 16m to 4g (as 65536, 64k, 256m or 1g), got \"é\""),
+            ("run=-1", "limit run must be a number of seconds from 0.001 to 86400, got \"-1\""),
+            ("run=inf", "limit run must be a number of seconds from 0.001 to 86400, got \"inf\""),
+            ("parked=0", "limit parked must be an integer from 1 to 4294967295, got \"0\""),
+        ];
+        for (text, message) in cases {
+            let error = Limits::default().set(text).expect_err(text);
+            assert_eq!(error.to_string(), message);
+        }
+        let unknown = Limits::default().set("speed=1").expect_err("no such limit").to_string();
+        assert!(unknown.starts_with("there is no limit \"speed\"; the limits are memory, stack, run"), "{unknown}");
+    }
+}

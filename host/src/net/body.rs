@@ -1,0 +1,122 @@
+//! Content on its way to the guest: whole where it is small, in pieces where it is not.
+//!
+//! `http_client` and `http_server` make it, `bindings` hands it over.
+
+use std::pin::Pin;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+
+use super::error::Error;
+
+/// The most that crosses into the guest at once; more would have to fit its memory in one go.
+pub(crate) const PIECE: usize = 1 << 20;
+
+/// The content of one message.
+pub(crate) enum Body {
+    /// All of it.
+    Whole(Bytes),
+    /// More than one piece.
+    Pieces(Pieces),
+}
+
+/// Content that is handed over piece by piece.
+pub(crate) struct Pieces {
+    /// Read, but not handed over.
+    ready: BytesMut,
+    /// What is still on the wire; `None` once all of it was read.
+    wire: Option<Wire>,
+    /// Counts this content against a limit for as long as it is held.
+    _held: Option<OwnedSemaphorePermit>,
+}
+
+/// Content that still arrives, with its bounds.
+pub(crate) struct Wire {
+    /// The connection's side of it.
+    pub(crate) incoming: Pin<Box<Incoming>>,
+    /// Bytes that it may have altogether.
+    pub(crate) limit: u64,
+    /// Bytes that it had so far.
+    pub(crate) seen: u64,
+    /// When all of it must be here.
+    pub(crate) deadline: Option<Instant>,
+}
+
+impl Wire {
+    /// The next bytes; `None` at the end.
+    ///
+    /// Cancel safety: dropping the future loses nothing.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        loop {
+            let frame = match self.deadline {
+                None => self.incoming.frame().await,
+                Some(deadline) => tokio::time::timeout_at(deadline, self.incoming.frame())
+                    .await
+                    .map_err(|_| Error::Timeout("the content was not whole in time".to_owned()))?,
+            };
+            let Some(frame) = frame else { return Ok(None) };
+            let frame = frame.map_err(|error| Error::exchange(&error))?;
+            // Trailers are no content.
+            let Ok(data) = frame.into_data() else { continue };
+            self.seen += data.len() as u64;
+            if self.seen > self.limit {
+                return Err(Error::BodyTooLarge(self.limit));
+            }
+            if !data.is_empty() {
+                return Ok(Some(data));
+            }
+        }
+    }
+}
+
+impl Body {
+    /// Content that was read already. `held` is given back when it is gone.
+    pub(crate) fn from_bytes(content: BytesMut, held: Option<OwnedSemaphorePermit>) -> Body {
+        match content.len() {
+            0..=PIECE => Body::Whole(content.freeze()),
+            _ => Body::Pieces(Pieces { ready: content, wire: None, _held: held }),
+        }
+    }
+
+    /// Content of a response: reads as much as one piece, and leaves the rest on the wire.
+    ///
+    /// Cancel safety: dropping the future gives up the content.
+    pub(crate) async fn from_wire(mut wire: Wire, held: Option<OwnedSemaphorePermit>) -> Result<Body, Error> {
+        let mut ready = BytesMut::new();
+        while let Some(data) = wire.next().await? {
+            ready.extend_from_slice(&data);
+            if ready.len() >= PIECE {
+                return Ok(Body::Pieces(Pieces { ready, wire: Some(wire), _held: held }));
+            }
+        }
+        Ok(Body::Whole(ready.freeze()))
+    }
+
+    /// Bytes that handing it over takes at once.
+    pub(crate) fn first_piece(&self) -> usize {
+        match self {
+            Body::Whole(content) => content.len(),
+            Body::Pieces(_) => 0,
+        }
+    }
+}
+
+impl Pieces {
+    /// The next piece, at most `max` bytes; empty at the end.
+    ///
+    /// Cancel safety: dropping the future loses nothing.
+    pub(crate) async fn next(&mut self, max: usize) -> Result<Bytes, Error> {
+        let max = max.clamp(1, PIECE);
+        while self.ready.len() < max {
+            let Some(wire) = &mut self.wire else { break };
+            match wire.next().await? {
+                Some(data) => self.ready.extend_from_slice(&data),
+                None => self.wire = None,
+            }
+        }
+        Ok(self.ready.split_to(self.ready.len().min(max)).freeze())
+    }
+}

@@ -1,0 +1,134 @@
+//! Why a network operation failed. `bindings` turns it into WIT's `error-code`, case by case.
+
+use std::io;
+
+use crate::permissions::Denied;
+
+/// One failure of a network operation. A text in a variant says what the variant alone does not.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum Error {
+    /// The permissions do not cover it: run again with the flag that it names.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The script's URL is at fault.
+    #[error("invalid URL: {0}")]
+    InvalidUrl(String),
+    /// The URL is fine, but not of a kind that this operation speaks.
+    #[error("unsupported scheme: {0}")]
+    UnsupportedScheme(String),
+    /// The name has no address, or no answer came.
+    #[error("name not resolved: {0}")]
+    NameNotResolved(String),
+    /// Nothing listens there.
+    #[error("connection refused")]
+    ConnectionRefused,
+    /// The peer gave up the connection.
+    #[error("connection reset")]
+    ConnectionReset,
+    /// The peer closed before its message was whole.
+    #[error("connection closed")]
+    ConnectionClosed,
+    /// No route to the host.
+    #[error("host unreachable")]
+    HostUnreachable,
+    /// No route to its network.
+    #[error("network unreachable")]
+    NetworkUnreachable,
+    /// Something else listens there.
+    #[error("address in use")]
+    AddressInUse,
+    /// This machine does not have that address.
+    #[error("address not available")]
+    AddressNotAvailable,
+    /// What did not end in time.
+    #[error("timeout: {0}")]
+    Timeout(String),
+    /// The content passed this many bytes.
+    #[error("the content has more than {0} bytes")]
+    BodyTooLarge(u64),
+    /// The message's head passed a limit.
+    #[error("headers too large: {0}")]
+    HeadersTooLarge(String),
+    /// More than ten redirects.
+    #[error("too many redirects")]
+    TooManyRedirects,
+    /// The peer's message breaks the protocol.
+    #[error("invalid response: {0}")]
+    InvalidResponse(String),
+    /// One of the limits: which, and how to raise it.
+    #[error("limit exceeded: {0}")]
+    LimitExceeded(String),
+}
+
+impl Error {
+    /// The limit called `name`, which stands at `value`, was reached.
+    pub(crate) fn limit(name: &str, value: impl std::fmt::Display, what: &str) -> Error {
+        Error::LimitExceeded(format!("{what} (limit {name}={value}; raise it with --limit {name}=VALUE)"))
+    }
+
+    /// A failed connect.
+    pub(crate) fn connect(error: &io::Error) -> Error {
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused => Error::ConnectionRefused,
+            io::ErrorKind::HostUnreachable => Error::HostUnreachable,
+            io::ErrorKind::NetworkUnreachable => Error::NetworkUnreachable,
+            io::ErrorKind::AddrNotAvailable => Error::AddressNotAvailable,
+            io::ErrorKind::TimedOut => Error::Timeout("the system gave up connecting".to_owned()),
+            _ if error.raw_os_error().is_some_and(is_descriptor_limit) => {
+                Error::LimitExceeded(format!("the system has no file descriptor left: {error}"))
+            }
+            _ => Error::ConnectionReset,
+        }
+    }
+
+    /// A failed bind.
+    pub(crate) fn bind(error: &io::Error, denied: impl FnOnce() -> Denied) -> Error {
+        match error.kind() {
+            io::ErrorKind::AddrInUse => Error::AddressInUse,
+            io::ErrorKind::PermissionDenied => Error::Denied(denied()),
+            _ if error.raw_os_error().is_some_and(is_descriptor_limit) => {
+                Error::LimitExceeded(format!("the system has no file descriptor left: {error}"))
+            }
+            _ => Error::AddressNotAvailable,
+        }
+    }
+
+    /// A failed exchange on an open connection, as hyper reports it: `error` or one of its sources.
+    pub(crate) fn exchange(error: &(dyn std::error::Error + 'static)) -> Error {
+        let mut cause = Some(error);
+        while let Some(error) = cause {
+            if let Some(own) = error.downcast_ref::<Error>() {
+                return own.clone();
+            }
+            if let Some(error) = error.downcast_ref::<hyper::Error>() {
+                if error.is_parse_too_large() {
+                    return Error::HeadersTooLarge("the response's head is over the limit".to_owned());
+                }
+                if error.is_parse() {
+                    return Error::InvalidResponse(error.to_string());
+                }
+                if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
+                    return Error::ConnectionClosed;
+                }
+            }
+            if let Some(error) = error.downcast_ref::<io::Error>() {
+                return match error.kind() {
+                    io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe => Error::ConnectionClosed,
+                    io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
+                        Error::InvalidResponse(error.to_string())
+                    }
+                    _ => Error::ConnectionReset,
+                };
+            }
+            cause = error.source();
+        }
+        Error::InvalidResponse(error.to_string())
+    }
+}
+
+/// EMFILE or ENFILE: this process, or the system, has no descriptor left.
+pub(crate) fn is_descriptor_limit(code: i32) -> bool {
+    const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
+    matches!(code, ENFILE | EMFILE)
+}

@@ -1,0 +1,233 @@
+//! Incoming HTTP requests: a bound port whose requests wait for the script. `bindings::http_server` calls it.
+//!
+//! Each connection is a task of its own (`connection`); requests meet in one queue that the guest drains in
+//! batches, and each carries the way back for its response.
+
+mod connection;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::body::{Body, PIECE};
+use super::error::Error;
+use super::headers::{self, Field, Message};
+use super::listen::Listener;
+use crate::limits::Limits;
+use crate::permissions::Permissions;
+
+/// Bytes of content that one batch hands over, so that a batch fits the guest's memory.
+const BATCH_BYTES: usize = 4 * PIECE;
+
+/// What the script chose for its server.
+pub(crate) struct Options {
+    /// An IP address, or `localhost`.
+    pub(crate) address: String,
+    /// 0 takes any free one.
+    pub(crate) port: u16,
+    /// Share the port with other processes.
+    pub(crate) reuse_address: bool,
+    /// Bytes of content that a request may have; more is answered with 413.
+    pub(crate) max_body_size: u64,
+    /// Connections at once; further ones wait in the backlog.
+    pub(crate) max_connections: u32,
+    /// For a request's head, its content and its handler, each.
+    pub(crate) timeout: Duration,
+}
+
+/// A request that the script has yet to answer.
+pub(crate) struct Incoming {
+    /// The way back.
+    pub(crate) exchange: Exchange,
+    /// As received.
+    pub(crate) method: String,
+    /// The request-target as received (RFC 9112, section 3.2).
+    pub(crate) target: String,
+    /// Names in lower case.
+    pub(crate) headers: Vec<Field>,
+    /// At most `max_body_size` bytes.
+    pub(crate) body: Body,
+    /// Who sent it.
+    pub(crate) peer: IpAddr,
+}
+
+/// The way back for one response. Dropped unused, the client gets a 500.
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub struct Exchange(oneshot::Sender<Reply>);
+
+/// A response that can go on the wire.
+pub(crate) struct Reply {
+    /// 200 to 599.
+    status: StatusCode,
+    /// Without those that are the host's to set.
+    headers: HeaderMap,
+    /// All of it.
+    content: Bytes,
+}
+
+impl Exchange {
+    /// Sends the response; a client that went away is no error. Fails on what can't go on the wire.
+    pub(crate) fn respond(self, status: u16, fields: Vec<Field>, content: Bytes) -> Result<(), String> {
+        let status = StatusCode::from_u16(status)
+            .ok()
+            .filter(|status| (200..600).contains(&status.as_u16()))
+            .ok_or_else(|| format!("status {status} is not from 200 to 599"))?;
+        let headers = headers::to_map(fields, Message::Response)?;
+        // The client may be gone: then nobody waits for the reply.
+        drop(self.0.send(Reply { status, headers, content }));
+        Ok(())
+    }
+}
+
+/// What the connections of one server share.
+struct Shared {
+    options: Options,
+    limits: Arc<Limits>,
+    /// KiB of request content that may be held, over all servers of the instance.
+    buffer: Arc<Semaphore>,
+    /// Said once: accept no more, finish what is under way.
+    closing: CancellationToken,
+    /// Said once: end what is still there.
+    aborting: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// A server that accepts connections until it is closed or dropped.
+pub(crate) struct Server {
+    local: SocketAddr,
+    queue: Mutex<Queue>,
+    shared: Arc<Shared>,
+}
+
+/// Requests on their way to the guest.
+struct Queue {
+    incoming: mpsc::Receiver<Incoming>,
+    /// Taken from `incoming`, but too much for the last batch.
+    kept: Option<Incoming>,
+}
+
+impl Server {
+    /// Checks, binds, and starts to accept on the current tokio runtime.
+    pub(crate) fn listen(
+        permissions: &Permissions,
+        mut options: Options,
+        limits: Arc<Limits>,
+        buffer: Arc<Semaphore>,
+    ) -> Result<Server, Error> {
+        options.max_connections = options.max_connections.clamp(1, limits.connections);
+        let listener =
+            Listener::bind(permissions, &options.address, options.port, options.reuse_address)?;
+        let (sender, incoming) = mpsc::channel(options.max_connections as usize);
+        let shared = Arc::new(Shared {
+            options,
+            limits,
+            buffer,
+            closing: CancellationToken::new(),
+            aborting: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        });
+        let local = listener.local_addr();
+        shared.tasks.spawn(accept(listener, shared.clone(), sender));
+        Ok(Server { local, queue: Mutex::new(Queue { incoming, kept: None }), shared })
+    }
+
+    /// The address that it is bound to.
+    pub(crate) fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Waits for requests and takes those that are there, at least one; none once the server is closed.
+    ///
+    /// Cancel safety: dropping the future loses no request.
+    pub(crate) async fn accept(&self, max: usize) -> Vec<Incoming> {
+        let mut queue = self.queue.lock().await;
+        let first = match queue.kept.take() {
+            Some(kept) => Some(kept),
+            None => queue.incoming.recv().await,
+        };
+        let Some(first) = first else { return Vec::new() };
+        let mut bytes = first.body.first_piece();
+        let mut batch = vec![first];
+        while batch.len() < max {
+            let Ok(next) = queue.incoming.try_recv() else { break };
+            bytes += next.body.first_piece();
+            if bytes > BATCH_BYTES {
+                queue.kept = Some(next);
+                break;
+            }
+            batch.push(next);
+        }
+        batch
+    }
+
+    /// Stops accepting at once, and waits until the requests under way are answered or the limit is reached.
+    ///
+    /// Cancel safety: the server closes all the same, only nobody waits for it.
+    pub(crate) async fn close(&self) {
+        self.shared.close().await;
+    }
+
+    /// A way to close the server that does not keep it.
+    pub(crate) fn closer(&self) -> Closer {
+        Closer(Arc::downgrade(&self.shared))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.shared.closing.cancel();
+        self.shared.aborting.cancel();
+    }
+}
+
+/// Closes a server from outside of the instance that holds it.
+#[derive(Clone)]
+pub(crate) struct Closer(std::sync::Weak<Shared>);
+
+impl Closer {
+    /// Whether the server is there and accepts connections.
+    pub(crate) fn is_open(&self) -> bool {
+        self.0.upgrade().is_some_and(|shared| !shared.closing.is_cancelled())
+    }
+
+    /// As [`Server::close`]; nothing where the server is gone.
+    pub(crate) async fn close(&self) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.close().await;
+        }
+    }
+}
+
+impl Shared {
+    async fn close(&self) {
+        self.closing.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(self.limits.drain, self.tasks.wait()).await.is_err() {
+            self.aborting.cancel();
+            self.tasks.wait().await;
+        }
+    }
+}
+
+/// Accepts connections while there is room for them.
+async fn accept(listener: Listener, shared: Arc<Shared>, sender: mpsc::Sender<Incoming>) {
+    let room = Arc::new(Semaphore::new(shared.options.max_connections as usize));
+    let every_connection = async {
+        // The semaphore is never closed.
+        while let Ok(place) = room.clone().acquire_owned().await {
+            let (stream, peer) = listener.accept().await;
+            let (shared, sender) = (shared.clone(), sender.clone());
+            shared.clone().tasks.spawn(async move {
+                connection::serve(stream, peer.ip(), shared, sender).await;
+                drop(place);
+            });
+        }
+    };
+    shared.closing.run_until_cancelled(every_connection).await;
+}

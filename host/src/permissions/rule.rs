@@ -1,0 +1,334 @@
+//! One rule: parse, match, print. `config` parses what was typed, `decide` asks.
+//!
+//! `[scheme://]host[:port[-port]]`, where a host is a name, `*.name`, `10.0.0.5`, `10.0.0.0/8`, `[fd00::1]`,
+//! `[fd00::]/8`, `localhost`, `public`, `private` or `*`. Refused: everything that could be read in two
+//! ways. A rule prints as itself, in canonical form.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+
+use ipnet::IpNet;
+
+use super::addresses::Addresses;
+use super::name::{Name, NameError};
+use super::ports::Ports;
+use super::rule_error::{RuleError, RuleProblem};
+use super::special;
+use super::target::{Host, Scheme, Target};
+
+/// A rule for outgoing connections: `--allow-net`, `--deny-net`.
+///
+/// Without a scheme it is for every scheme, without a port for every port.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct NetRule {
+    /// The only scheme that it is for, if it names one.
+    scheme: Option<Scheme>,
+    /// Where connections go.
+    hosts: Hosts,
+    /// To which ports.
+    ports: Ports,
+}
+
+/// A rule for listening: `--allow-listen`, `--deny-listen`. No scheme and no names: an address is bound.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ListenRule {
+    /// Local addresses.
+    addresses: Addresses,
+    /// Local ports.
+    ports: Ports,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Hosts {
+    Name(Name),
+    Under(Name),
+    Addresses(Addresses),
+}
+
+impl NetRule {
+    /// `public`: what `--allow-net` alone means.
+    pub fn public() -> NetRule {
+        NetRule {
+            scheme: None,
+            hosts: Hosts::Addresses(Addresses::Public),
+            ports: Ports::All,
+        }
+    }
+
+    /// Whether it is for the target's scheme and port, whatever the host.
+    pub(super) fn applies(&self, target: &Target) -> bool {
+        self.scheme.is_none_or(|scheme| scheme == target.scheme) && self.ports.cover(target.port)
+    }
+
+    /// Whether it mentions the name: what a deny rule catches before anything is looked up.
+    pub(super) fn mentions(&self, name: &Name) -> bool {
+        match &self.hosts {
+            Hosts::Name(own) => own == name,
+            Hosts::Under(apex) => name.is_under(apex),
+            Hosts::Addresses(Addresses::Localhost) => name.is_localhost(),
+            Hosts::Addresses(addresses) => *addresses == Addresses::Any,
+        }
+    }
+
+    /// Whether an allow rule lets the name be looked up. `public` does: a query then tells nobody who
+    /// couldn't be told directly. `private` and networks don't: a query leaves them.
+    pub(super) fn admits(&self, name: &Name) -> bool {
+        match &self.hosts {
+            Hosts::Addresses(Addresses::Public | Addresses::Any) => !name.is_localhost(),
+            _ => self.mentions(name),
+        }
+    }
+
+    /// Whether a deny rule catches the address.
+    pub(super) fn contains(&self, address: IpAddr) -> bool {
+        matches!(&self.hosts, Hosts::Addresses(addresses) if addresses.contain(address))
+    }
+
+    /// Whether an allow rule opens the address for this host. A name opens public addresses only.
+    pub(super) fn opens(&self, host: &Host, address: IpAddr) -> bool {
+        match (&self.hosts, host) {
+            (Hosts::Addresses(addresses), _) => addresses.open(address),
+            (_, Host::Name(name)) => self.mentions(name) && Addresses::Public.open(address),
+            (_, Host::Ip(_)) => false,
+        }
+    }
+}
+
+impl ListenRule {
+    /// `*`: what `--allow-listen` alone means.
+    pub fn any() -> ListenRule {
+        ListenRule {
+            addresses: Addresses::Any,
+            ports: Ports::All,
+        }
+    }
+
+    /// Whether it covers all of the address, as an allow rule must.
+    pub(super) fn covers_address(&self, address: IpAddr) -> bool {
+        self.addresses.cover_local(address)
+    }
+
+    /// Whether it covers all of the port, as an allow rule must: 0 means any.
+    pub(super) fn covers_port(&self, port: u16) -> bool {
+        self.ports.cover(port)
+    }
+
+    /// Whether listening there could take something that it covers, which is what a deny rule forbids.
+    pub(super) fn overlaps(&self, address: IpAddr, port: u16) -> bool {
+        self.addresses.overlap_local(address) && (port == 0 || self.ports.cover(port))
+    }
+}
+
+impl FromStr for NetRule {
+    type Err = RuleError;
+
+    fn from_str(text: &str) -> Result<NetRule, RuleError> {
+        parse(text).and_then(net_rule).map_err(|problem| RuleError {
+            rule: text.to_owned(),
+            problem,
+        })
+    }
+}
+
+impl FromStr for ListenRule {
+    type Err = RuleError;
+
+    fn from_str(text: &str) -> Result<ListenRule, RuleError> {
+        parse(text).and_then(listen_rule).map_err(|problem| RuleError {
+            rule: text.to_owned(),
+            problem,
+        })
+    }
+}
+
+impl fmt::Display for NetRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(scheme) = self.scheme {
+            write!(f, "{scheme}://")?;
+        }
+        match &self.hosts {
+            // The dot keeps a host of that name from being read as the word.
+            Hosts::Name(name) if Addresses::from_word(name).is_some() => write!(f, "{name}.")?,
+            Hosts::Name(name) => write!(f, "{name}")?,
+            Hosts::Under(apex) => write!(f, "*.{apex}")?,
+            Hosts::Addresses(addresses) => write!(f, "{addresses}")?,
+        }
+        write!(f, "{}", self.ports)
+    }
+}
+
+impl fmt::Display for ListenRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.addresses, self.ports)
+    }
+}
+
+/// The smallest outgoing rule for a host: one port, any scheme.
+pub(super) fn smallest_net(host: &Host, port: u16) -> NetRule {
+    let hosts = match host {
+        Host::Name(name) if name.is_localhost() => Hosts::Addresses(Addresses::Localhost),
+        Host::Name(name) => Hosts::Name(name.clone()),
+        Host::Ip(address) => Hosts::Addresses(Addresses::One(*address)),
+    };
+    NetRule {
+        scheme: None,
+        hosts,
+        ports: Ports::Range(port, port),
+    }
+}
+
+/// The smallest rule for listening there. Port 0 means any, so every port.
+pub(super) fn smallest_listen(address: IpAddr, port: u16) -> ListenRule {
+    let ports = if port == 0 {
+        Ports::All
+    } else {
+        Ports::Range(port, port)
+    };
+    ListenRule {
+        addresses: Addresses::One(address),
+        ports,
+    }
+}
+
+struct Parts {
+    scheme: Option<Scheme>,
+    hosts: Hosts,
+    ports: Ports,
+}
+
+fn net_rule(parts: Parts) -> Result<NetRule, RuleProblem> {
+    match &parts.hosts {
+        Hosts::Addresses(Addresses::One(address)) if address.is_unspecified() => {
+            return Err(RuleProblem::Unspecified(special::Reach::of(*address).dial));
+        }
+        Hosts::Addresses(Addresses::One(IpAddr::V6(address))) => {
+            if let Some((ipv4, _)) = special::embedded(*address) {
+                return Err(RuleProblem::Embedded(ipv4.into()));
+            }
+        }
+        Hosts::Addresses(Addresses::Network(IpNet::V6(network))) if special::is_embedding(*network) => {
+            return Err(RuleProblem::EmbeddedNetwork);
+        }
+        _ => {}
+    }
+    Ok(NetRule {
+        scheme: parts.scheme,
+        hosts: parts.hosts,
+        ports: parts.ports,
+    })
+}
+
+fn listen_rule(parts: Parts) -> Result<ListenRule, RuleProblem> {
+    if parts.scheme.is_some() {
+        return Err(RuleProblem::ListenScheme);
+    }
+    match parts.hosts {
+        Hosts::Name(_) | Hosts::Under(_) => Err(RuleProblem::ListenName),
+        Hosts::Addresses(Addresses::One(address)) if address.to_canonical() != address => {
+            Err(RuleProblem::Embedded(address.to_canonical()))
+        }
+        Hosts::Addresses(addresses) => Ok(ListenRule {
+            addresses,
+            ports: parts.ports,
+        }),
+    }
+}
+
+fn parse(text: &str) -> Result<Parts, RuleProblem> {
+    if text.is_empty() {
+        return Err(RuleProblem::Empty);
+    }
+    if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err(RuleProblem::Space);
+    }
+    let (scheme, rest) = match text.split_once("://") {
+        None => (None, text),
+        Some((name, rest)) => {
+            let scheme = Scheme::from_name(&name.to_ascii_lowercase());
+            (
+                Some(scheme.ok_or_else(|| RuleProblem::Scheme(name.to_owned()))?),
+                rest,
+            )
+        }
+    };
+    if rest.contains('@') {
+        return Err(RuleProblem::User);
+    }
+    let (host, tail) = split_host(rest)?;
+    // Where the rule would have to end if what follows is a path.
+    let path = |at: usize| RuleProblem::Path(text[..text.len() - rest.len() + at].to_owned());
+    let (length, ports) = match tail.split_once(':') {
+        Some((length, ports)) => (length, Some(ports)),
+        None => (tail, None),
+    };
+    if let Some(extra) = ports.and_then(|ports| ports.find(PATH_START)) {
+        return Err(path(rest.len() - ports.map_or(0, str::len) + extra));
+    }
+    let length = match length.strip_prefix('/') {
+        Some(length) if !length.is_empty() && length.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Some(length)
+        }
+        None if length.is_empty() => None,
+        _ => return Err(path(host.len())),
+    };
+    let hosts = hosts(host, length)?.ok_or_else(|| path(host.len()))?;
+    Ok(Parts {
+        scheme,
+        hosts,
+        ports: ports.map_or(Ok(Ports::All), Ports::parse)?,
+    })
+}
+
+/// What a path, query or fragment starts with; `\` is a slash to a URL parser.
+const PATH_START: [char; 4] = ['/', '?', '#', '\\'];
+
+/// Splits the host, brackets included, from its prefix length and ports.
+fn split_host(rest: &str) -> Result<(&str, &str), RuleProblem> {
+    let end = if rest.starts_with('[') {
+        rest.find(']').ok_or(RuleProblem::Ipv6)? + 1
+    } else {
+        let address = rest.split('/').next().unwrap_or(rest);
+        if address.parse::<Ipv6Addr>().is_ok() {
+            return Err(RuleProblem::Brackets(rest.replacen('/', "]/", 1)));
+        }
+        if address.bytes().filter(|byte| *byte == b':').count() > 1 {
+            return Err(RuleProblem::Ipv6);
+        }
+        rest.find([':', '/', '?', '#', '\\']).unwrap_or(rest.len())
+    };
+    Ok(rest.split_at(end))
+}
+
+/// The hosts that the text names; `None` where it has a prefix length and can't have one.
+fn hosts(host: &str, length: Option<&str>) -> Result<Option<Hosts>, RuleProblem> {
+    if let Some(inside) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        if let Some(zone) = inside.find('%') {
+            return Err(RuleProblem::Zone(inside[zone..].to_owned()));
+        }
+        let address: Ipv6Addr = inside.parse().map_err(|_| RuleProblem::Ipv6)?;
+        return Addresses::from_address(address.into(), length).map(|set| Some(Hosts::Addresses(set)));
+    }
+    if let Ok(address) = host.parse::<Ipv4Addr>() {
+        return Addresses::from_address(address.into(), length).map(|set| Some(Hosts::Addresses(set)));
+    }
+    let hosts = match (Addresses::from_word(host), host.strip_prefix("*.")) {
+        (Some(addresses), _) => Hosts::Addresses(addresses),
+        (None, Some(apex)) => Hosts::Under(name(apex)?),
+        (None, None) => match name(host)? {
+            name if &*name == "localhost" => Hosts::Addresses(Addresses::Localhost),
+            name => Hosts::Name(name),
+        },
+    };
+    Ok(length.is_none().then_some(hosts))
+}
+
+fn name(text: &str) -> Result<Name, RuleProblem> {
+    if text.contains('*') {
+        return Err(RuleProblem::Wildcard);
+    }
+    Name::parse(text).map_err(|error| match (error, url::Host::parse(text)) {
+        (NameError::Number, Ok(url::Host::Ipv4(address))) => RuleProblem::Number(address.into()),
+        _ => error.into(),
+    })
+}

@@ -1,0 +1,102 @@
+//! How a [`Runtime`] comes about: what the embedder chose, checked, with the guest compiled once.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use wasmtime::component::{Component, Linker};
+
+use super::{Console, Runtime, Shared, StandardConsole, State, engine};
+use crate::bindings::{self, generated::ScriptPre};
+use crate::limits::Limits;
+use crate::net::dial::{Resolver, SystemResolver};
+use crate::permissions::Permissions;
+
+/// The component that holds the Luau virtual machine: built from `guest/` by `cargo xtask guest`.
+const GUEST: &[u8] = include_bytes!("../../../guest/prebuilt/atoll-guest.wasm");
+
+/// Collects what a [`Runtime`] is made of.
+#[derive(Default)]
+pub struct Builder {
+    permissions: Option<Permissions>,
+    limits: Limits,
+    console: Option<Arc<dyn Console>>,
+    resolver: Option<Arc<dyn Resolver>>,
+    cache: Option<PathBuf>,
+}
+
+/// Why there is no runtime.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The cache folder can't be used; run without one, or choose another.
+    #[error("cannot use the cache folder {folder}: {cause}", folder = .folder.display())]
+    Cache {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system or wasmtime says.
+        cause: String,
+    },
+    /// wasmtime refuses this machine, these limits or this guest.
+    #[error("cannot prepare the WebAssembly engine: {0}")]
+    Engine(String),
+}
+
+impl Builder {
+    /// What scripts may do; nothing, unless this is called.
+    pub fn permissions(mut self, permissions: Permissions) -> Builder {
+        self.permissions = Some(permissions);
+        self
+    }
+
+    /// The bounds of each run.
+    pub fn limits(mut self, limits: Limits) -> Builder {
+        self.limits = limits;
+        self
+    }
+
+    /// Where output, errors and events go; the process's own streams, unless this is called.
+    pub fn console(mut self, console: impl Console + 'static) -> Builder {
+        self.console = Some(Arc::new(console));
+        self
+    }
+
+    /// How names are resolved; by the system, unless this is called.
+    pub fn resolver(mut self, resolver: impl Resolver + 'static) -> Builder {
+        self.resolver = Some(Arc::new(resolver));
+        self
+    }
+
+    /// Keeps the compiled guest in this folder, so that the next process need not compile it.
+    ///
+    /// Whoever can write to the folder can run code in this process: it must be the user's own.
+    pub fn cache(mut self, folder: impl Into<PathBuf>) -> Builder {
+        self.cache = Some(folder.into());
+        self
+    }
+
+    /// Compiles the guest: seconds without a cache, milliseconds with one.
+    pub fn build(self) -> Result<Runtime, BuildError> {
+        let engine = engine::new(&self.limits, self.cache)?;
+        let guest = prepare(&engine).map_err(|error| BuildError::Engine(format!("{error:#}")))?;
+        engine::tick(&engine).map_err(|error| BuildError::Engine(error.to_string()))?;
+        Ok(Runtime {
+            shared: Arc::new(Shared {
+                engine,
+                guest,
+                permissions: Arc::new(self.permissions.unwrap_or_else(Permissions::none)),
+                limits: Arc::new(self.limits),
+                console: self.console.unwrap_or_else(|| Arc::new(StandardConsole)),
+                resolver: self.resolver.unwrap_or_else(|| Arc::new(SystemResolver)),
+            }),
+        })
+    }
+}
+
+/// Compiles the guest and links all that it may import: our own interfaces, and of WASI what its libc needs to
+/// start. No sockets, no folders, no environment.
+fn prepare(engine: &wasmtime::Engine) -> wasmtime::Result<ScriptPre<State>> {
+    let component = Component::new(engine, GUEST)?;
+    let mut linker = Linker::new(engine);
+    bindings::add_to_linker(&mut linker)?;
+    super::state::add_wasi_to_linker(&mut linker)?;
+    ScriptPre::new(linker.instantiate_pre(&component)?)
+}

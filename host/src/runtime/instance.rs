@@ -1,0 +1,178 @@
+//! One run of one script: a fresh store and instance, driven to its end, and thrown away whole.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use wasmtime::{Store, Trap, UpdateDeadline};
+
+use super::state::{LastWords, Servers};
+use super::{Script, ScriptError, Shared, State, Stop};
+use crate::bindings::generated::Program;
+use crate::limits::{self, Limits};
+
+/// How a run ended, where it did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The script's own error: it is the script's author's to mend.
+    #[error(transparent)]
+    Script(ScriptError),
+    /// A limit ended it: the text names the limit, and how to raise it.
+    #[error("{0}")]
+    Limit(String),
+    /// [`Stop`] ended it.
+    #[error("stopped")]
+    Stopped,
+    /// Its output can't be written any more.
+    #[error("cannot write the script's output: {0}")]
+    Output(#[source] std::io::Error),
+    /// The virtual machine broke: a defect of Atoll's, or an attack that failed.
+    #[error("the script's instance broke down: {0}")]
+    Crashed(String),
+}
+
+/// A guest that ran on although its host had asked for a pause.
+#[derive(Debug, thiserror::Error)]
+#[error("the guest did not wait for {0:?}")]
+struct Spinning(Duration);
+
+/// When the guest last gave way to the host's event loop.
+#[derive(Clone)]
+struct Pulse {
+    start: Instant,
+    last: Arc<AtomicU64>,
+}
+
+impl Pulse {
+    fn new() -> Pulse {
+        Pulse { start: Instant::now(), last: Arc::new(AtomicU64::new(0)) }
+    }
+
+    fn beat(&self) {
+        self.last.store(self.now(), Ordering::Relaxed);
+    }
+
+    fn silence(&self) -> Duration {
+        Duration::from_nanos(self.now().saturating_sub(self.last.load(Ordering::Relaxed)))
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+/// How one instance ended.
+pub(super) struct Ended {
+    /// The script's result.
+    pub(super) result: Result<(), RunError>,
+    /// Whether a server of its was open to the last.
+    pub(super) was_serving: bool,
+}
+
+/// Runs the script once.
+pub(super) async fn run(shared: &Shared, script: &Script, stop: &Stop) -> Ended {
+    let limits = &shared.limits;
+    let (servers, last_words) = (Servers::default(), LastWords::new());
+    let mut store = Store::new(&shared.engine, State::new(shared, servers.clone(), &last_words));
+    let pulse = Pulse::new();
+    bound(&mut store, limits, pulse.clone());
+    let stopped = async {
+        stop.stopped().await;
+        servers.close().await;
+    };
+    let ended = tokio::select! {
+        ended = drive(shared, script, &mut store, pulse) => Some(ended),
+        () = stopped => None,
+    };
+    let result = match ended {
+        None => Err(RunError::Stopped),
+        Some(Ok(Ok(()))) => Ok(()),
+        Some(Ok(Err(error))) => Err(RunError::Script(script.with_excerpt(error))),
+        Some(Err(error)) => Err(classify(error, store.data().memory.denied, limits, &last_words)),
+    };
+    // The store goes last: with it go its servers.
+    Ended { result, was_serving: servers.any_open() }
+}
+
+/// Puts the limits on a fresh store.
+fn bound(store: &mut Store<State>, limits: &Limits, pulse: Pulse) {
+    store.limiter(|state| &mut state.memory);
+    store.set_epoch_deadline(1);
+    let longest = limits.run + limits.grace;
+    store.epoch_deadline_callback(move |_| {
+        if pulse.silence() > longest {
+            return Err(Spinning(longest).into());
+        }
+        // The host's other tasks come first: connections, timers, signals.
+        Ok(UpdateDeadline::Yield(1))
+    });
+}
+
+/// Instantiates the guest and runs the script to its end.
+async fn drive(
+    shared: &Shared,
+    script: &Script,
+    store: &mut Store<State>,
+    pulse: Pulse,
+) -> wasmtime::Result<Result<(), ScriptError>> {
+    let program = Program {
+        name: script.name.clone(),
+        source: script.source.clone(),
+        arguments: script.arguments.clone(),
+        heap: shared.limits.heap(),
+        longest_run: u64::try_from(shared.limits.run.as_nanos()).unwrap_or(u64::MAX),
+        parked: shared.limits.parked,
+    };
+    let guest = shared.guest.instantiate_async(&mut *store).await?;
+    let result = store
+        .run_concurrent(async |accessor| {
+            let mut call = pin!(guest.call_run(accessor, program));
+            // wasmtime's event loop polls this future each time the guest has given way to it, and never
+            // while guest code is on a stack: that is what a pulse is.
+            poll_fn(|context| {
+                pulse.beat();
+                call.as_mut().poll(context)
+            })
+            .await
+        })
+        .await??;
+    Ok(result.map_err(Into::into))
+}
+
+/// What a trap means to the user.
+fn classify(error: wasmtime::Error, denied: bool, limits: &Limits, last_words: &LastWords) -> RunError {
+    let error = match error.downcast::<std::io::Error>() {
+        Ok(error) => return RunError::Output(error),
+        Err(error) => error,
+    };
+    if error.is::<Spinning>() {
+        return RunError::Limit(format!(
+            "the script ran for {} without waiting, and for {} more after it was told \
+             (limits run and grace; raise them with --limit run=SECONDS)",
+            seconds(limits.run),
+            seconds(limits.grace)
+        ));
+    }
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::StackOverflow) => RunError::Limit(format!(
+            "the script needs more than {} of native stack (limit stack; raise it with --limit stack=SIZE)",
+            limits::size(limits.stack)
+        )),
+        _ if denied => RunError::Limit(format!(
+            "the script needs more than {} of memory (limit memory; raise it with --limit memory=SIZE)",
+            limits::size(limits.memory)
+        )),
+        _ => {
+            let words = last_words.text();
+            let separator = if words.is_empty() { "" } else { "; it said: " };
+            RunError::Crashed(format!("{error:#}{separator}{words}"))
+        }
+    }
+}
+
+/// A time as a person would write it.
+pub(super) fn seconds(time: Duration) -> String {
+    format!("{} s", time.as_secs_f64())
+}

@@ -1,0 +1,68 @@
+//! Runs scripts: one engine and one compiled guest, shared; one store per script, thrown away after it.
+//!
+//! `cli` and embedders call it. It knows wasmtime and never Luau; what a script may do is decided below, in
+//! `bindings`, `net` and `permissions`.
+
+mod builder;
+mod console;
+mod engine;
+mod instance;
+mod script;
+mod state;
+mod stop;
+mod worker;
+
+use std::sync::Arc;
+
+use wasmtime::Engine;
+
+pub use builder::{BuildError, Builder};
+pub use console::{Console, Event, Output, StandardConsole};
+pub use instance::RunError;
+pub use script::{Script, ScriptError, ScriptErrorKind};
+pub(crate) use state::State;
+pub use stop::Stop;
+
+use crate::bindings::generated::ScriptPre;
+use crate::limits::Limits;
+use crate::net::dial::Resolver;
+use crate::permissions::Permissions;
+
+/// Runs scripts under one set of permissions and limits. Cheap to clone; `Send` and `Sync`.
+///
+/// Two runtimes in one process share nothing.
+#[derive(Clone)]
+pub struct Runtime {
+    shared: Arc<Shared>,
+}
+
+/// What every run of one runtime starts from.
+struct Shared {
+    engine: Engine,
+    guest: ScriptPre<State>,
+    permissions: Arc<Permissions>,
+    limits: Arc<Limits>,
+    console: Arc<dyn Console>,
+    resolver: Arc<dyn Resolver>,
+}
+
+impl Runtime {
+    /// A runtime to be: nothing is allowed, every limit has its default.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Runs the script until nothing is left for it to wait for.
+    ///
+    /// A server that a limit ends starts afresh, at most five times a minute. Needs a tokio runtime with IO
+    /// and time. Cancel safety: dropping the future ends the script at once.
+    pub async fn run(&self, script: &Script) -> Result<(), RunError> {
+        self.run_until(script, &Stop::new()).await
+    }
+
+    /// As [`run`](Runtime::run), until `stop` is told: then servers stop accepting, the requests under way are
+    /// finished within the `drain` limit, and the script is ended.
+    pub async fn run_until(&self, script: &Script, stop: &Stop) -> Result<(), RunError> {
+        worker::run(&self.shared, script, stop).await
+    }
+}

@@ -1,0 +1,133 @@
+//! What is run, and what it can do wrong.
+
+use std::fmt;
+use std::path::Path;
+
+/// A script to run: its text, and what it may know of its start.
+#[derive(Debug, Clone)]
+pub struct Script {
+    /// What messages and stack traces call it.
+    pub(super) name: String,
+    /// Luau source text; any bytes.
+    pub(super) source: Vec<u8>,
+    /// `process.args`.
+    pub(super) arguments: Vec<String>,
+}
+
+impl Script {
+    /// A script from its text. `name` is what messages and stack traces call it.
+    pub fn new(name: impl Into<String>, source: impl Into<Vec<u8>>) -> Script {
+        Script { name: name.into(), source: source.into(), arguments: Vec::new() }
+    }
+
+    /// Reads a script from a file; its name is the path as given.
+    pub fn from_path(path: impl AsRef<Path>) -> std::io::Result<Script> {
+        let path = path.as_ref();
+        Ok(Script::new(path.display().to_string(), std::fs::read(path)?))
+    }
+
+    /// Gives the script its `process.args`.
+    pub fn arguments(mut self, arguments: impl IntoIterator<Item = String>) -> Script {
+        self.arguments = arguments.into_iter().collect();
+        self
+    }
+
+    /// Adds the source line that a syntax error's message names.
+    pub(super) fn with_excerpt(&self, mut error: ScriptError) -> ScriptError {
+        let line = error
+            .message
+            .strip_prefix(self.name.as_str())
+            .and_then(|rest| rest.strip_prefix(':'))
+            .and_then(|rest| rest.split(':').next())
+            .and_then(|number| number.parse::<usize>().ok());
+        if let Some(number) = line.filter(|_| error.kind == ScriptErrorKind::Syntax) {
+            let text = self.source.split(|byte| *byte == b'\n').nth(number.saturating_sub(1));
+            error.excerpt = text.map(|text| (number, String::from_utf8_lossy(text).trim_end().to_owned()));
+        }
+        error
+    }
+}
+
+/// What kind of failure an error of the script is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScriptErrorKind {
+    /// The text is not Luau.
+    Syntax,
+    /// It ran, and threw.
+    Runtime,
+}
+
+/// An error that nothing in the script caught.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScriptError {
+    /// What kind it is.
+    pub kind: ScriptErrorKind,
+    /// What was running: `main script`, `task`, `request handler for GET /`.
+    pub origin: String,
+    /// The error, with `path:line:` in front where Luau knows it.
+    pub message: String,
+    /// The stack, innermost frame first, one `path:line function name` per line; may be empty.
+    pub trace: String,
+    /// The line (its number, its text) that a syntax error is in.
+    pub excerpt: Option<(usize, String)>,
+}
+
+/// What runs where nothing else is said.
+const MAIN: &str = "main script";
+
+impl fmt::Display for ScriptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if let Some((number, text)) = &self.excerpt {
+            write!(f, "\n  {number} | {text}")?;
+        }
+        if self.origin != MAIN {
+            write!(f, "\n  in: {}", self.origin)?;
+        }
+        for frame in self.trace.lines() {
+            write!(f, "\n  at {frame}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ScriptError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(kind: ScriptErrorKind, message: &str) -> ScriptError {
+        ScriptError {
+            kind,
+            origin: MAIN.to_owned(),
+            message: message.to_owned(),
+            trace: String::new(),
+            excerpt: None,
+        }
+    }
+
+    #[test]
+    fn a_syntax_error_shows_its_line() {
+        let script = Script::new("a:b.luau", "local x = 1\nlocal = 2\r\n");
+        let shown = script.with_excerpt(error(ScriptErrorKind::Syntax, "a:b.luau:2: expected a name"));
+        assert_eq!(shown.to_string(), "a:b.luau:2: expected a name\n  2 | local = 2");
+        for message in ["a:b.luau:9: beyond the end", "elsewhere:1: x", "a:b.luau", "a:b.luau:x: y"] {
+            let shown = script.with_excerpt(error(ScriptErrorKind::Syntax, message));
+            assert_eq!(shown.to_string(), message);
+        }
+        let shown = script.with_excerpt(error(ScriptErrorKind::Runtime, "a:b.luau:2: boom"));
+        assert_eq!(shown.to_string(), "a:b.luau:2: boom");
+    }
+
+    #[test]
+    fn an_error_shows_where_it_was() {
+        let mut shown = error(ScriptErrorKind::Runtime, "m.luau:3: boom");
+        shown.origin = "request handler for GET /".to_owned();
+        shown.trace = "m.luau:3 function f\nm.luau:7".to_owned();
+        assert_eq!(
+            shown.to_string(),
+            "m.luau:3: boom\n  in: request handler for GET /\n  at m.luau:3 function f\n  at m.luau:7"
+        );
+    }
+}

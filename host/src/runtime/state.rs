@@ -1,0 +1,196 @@
+//! What one store holds besides the guest: the services that its imports call, and its bounds.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::future::join_all;
+use tokio::sync::Semaphore;
+use wasmtime::ResourceLimiter;
+use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
+use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+use super::{Console, Shared};
+use crate::limits::Limits;
+use crate::net::dial::Dialer;
+use crate::net::error::Error;
+use crate::net::http_client::Client;
+use crate::net::http_server::Closer;
+use crate::permissions::Permissions;
+
+/// Bytes kept of what the guest's libc says on its way down (a panic's message).
+const LAST_WORDS: usize = 4 << 10;
+
+/// Elements that the guest's function tables may have.
+const TABLE_ELEMENTS: usize = 100_000;
+
+/// The data of one store.
+pub(crate) struct State {
+    /// Handles that the guest holds.
+    pub(crate) table: ResourceTable,
+    /// How many of them there are.
+    handles: u32,
+    /// What its servers and requests are checked against.
+    pub(crate) permissions: Arc<Permissions>,
+    /// Its bounds.
+    pub(crate) limits: Arc<Limits>,
+    /// Where its output goes.
+    pub(crate) console: Arc<dyn Console>,
+    /// Sends its requests.
+    pub(crate) client: Arc<Client>,
+    /// Places for waits under way.
+    pub(crate) waits: Arc<Semaphore>,
+    /// KiB of request content that may be held for it.
+    pub(crate) request_buffer: Arc<Semaphore>,
+    /// Its servers, to be closed from outside.
+    pub(crate) servers: Servers,
+    /// Bounds its memory.
+    pub(super) memory: Memory,
+    /// What its libc needs to start.
+    wasi: WasiCtx,
+}
+
+impl State {
+    /// A state for one run; `last_words` receives what the guest's libc writes.
+    pub(super) fn new(shared: &Shared, servers: Servers, last_words: &LastWords) -> State {
+        let limits = shared.limits.clone();
+        let dialer = Dialer::new(shared.permissions.clone(), shared.resolver.clone(), limits.dns);
+        State {
+            table: ResourceTable::new(),
+            handles: 0,
+            permissions: shared.permissions.clone(),
+            console: shared.console.clone(),
+            client: Arc::new(Client::new(dialer, limits.clone())),
+            waits: Arc::new(Semaphore::new(limits.parked as usize)),
+            request_buffer: Arc::new(Semaphore::new(
+                usize::try_from(limits.request_buffer >> 10)
+                    .unwrap_or(usize::MAX)
+                    .min(Semaphore::MAX_PERMITS),
+            )),
+            servers,
+            memory: Memory { used: 0, limit: limits.memory, denied: false },
+            wasi: WasiCtx::builder().stderr(last_words.0.clone()).build(),
+            limits,
+        }
+    }
+
+    /// Hands the guest a resource, within the limit.
+    pub(crate) fn push<T: Send + 'static>(&mut self, resource: T) -> Result<Resource<T>, Error> {
+        let full = || Error::limit("handles", self.limits.handles, "too many host resources are held");
+        if self.handles >= self.limits.handles {
+            return Err(full());
+        }
+        let handle = self.table.push(resource).map_err(|_| full())?;
+        self.handles += 1;
+        Ok(handle)
+    }
+
+    /// Takes a resource back from the guest. A handle that is not one is a corrupt guest: it traps.
+    pub(crate) fn take<T: Send + 'static>(&mut self, handle: Resource<T>) -> wasmtime::Result<T> {
+        let resource = self.table.delete(handle)?;
+        self.handles = self.handles.saturating_sub(1);
+        Ok(resource)
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+/// What the guest's libc wrote to its standard error, as far as it is kept.
+#[derive(Clone)]
+pub(super) struct LastWords(MemoryOutputPipe);
+
+impl LastWords {
+    pub(super) fn new() -> LastWords {
+        LastWords(MemoryOutputPipe::new(LAST_WORDS))
+    }
+
+    pub(super) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.contents()).trim().to_owned()
+    }
+}
+
+/// The servers of one run.
+#[derive(Clone, Default)]
+pub(crate) struct Servers(Arc<Mutex<Vec<Closer>>>);
+
+impl Servers {
+    /// Remembers a server, and forgets those that are gone.
+    pub(crate) fn add(&self, server: Closer) {
+        let mut servers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        servers.retain(Closer::is_open);
+        servers.push(server);
+    }
+
+    /// Whether a server accepts connections.
+    pub(super) fn any_open(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().any(Closer::is_open)
+    }
+
+    /// Closes all of them and waits for the requests under way, within the limit.
+    pub(super) async fn close(&self) {
+        let servers = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        join_all(servers.iter().map(Closer::close)).await;
+    }
+}
+
+/// Counts the linear memory (and the exceptions' heap) of one instance.
+pub(super) struct Memory {
+    used: u64,
+    limit: u64,
+    /// Whether it was ever refused more: a trap that follows is its doing.
+    pub(super) denied: bool,
+}
+
+impl ResourceLimiter for Memory {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let used = self.used - (current as u64).min(self.used) + desired as u64;
+        if used > self.limit {
+            self.denied = true;
+            return Ok(false);
+        }
+        self.used = used;
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(desired <= TABLE_ELEMENTS)
+    }
+}
+
+/// WASI's interfaces for the guest's libc: clocks, random numbers, and empty streams, environment and folders.
+///
+/// Interface by interface, so that those that reach out (sockets, names) are absent and not only refused.
+pub(super) fn add_wasi_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    use wasmtime_wasi::cli::{WasiCli, WasiCliView};
+    use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
+    use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView};
+    use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, io, random};
+    use wasmtime_wasi::random::WasiRandom;
+
+    struct Table;
+    impl HasData for Table {
+        type Data<'a> = &'a mut ResourceTable;
+    }
+    io::error::add_to_linker::<State, Table>(linker, |state| &mut state.table)?;
+    io::poll::add_to_linker::<State, Table>(linker, |state| &mut state.table)?;
+    io::streams::add_to_linker::<State, Table>(linker, |state| &mut state.table)?;
+    clocks::wall_clock::add_to_linker::<State, WasiClocks>(linker, WasiClocksView::clocks)?;
+    clocks::monotonic_clock::add_to_linker::<State, WasiClocks>(linker, WasiClocksView::clocks)?;
+    random::random::add_to_linker::<State, WasiRandom>(linker, |state| state.ctx().ctx.random())?;
+    filesystem::types::add_to_linker::<State, WasiFilesystem>(linker, WasiFilesystemView::filesystem)?;
+    filesystem::preopens::add_to_linker::<State, WasiFilesystem>(linker, WasiFilesystemView::filesystem)?;
+    cli::environment::add_to_linker::<State, WasiCli>(linker, WasiCliView::cli)?;
+    cli::exit::add_to_linker::<State, WasiCli>(linker, WasiCliView::cli)?;
+    cli::stdin::add_to_linker::<State, WasiCli>(linker, WasiCliView::cli)?;
+    cli::stdout::add_to_linker::<State, WasiCli>(linker, WasiCliView::cli)?;
+    cli::stderr::add_to_linker::<State, WasiCli>(linker, WasiCliView::cli)?;
+    cli::terminal_input::add_to_linker::<State, WasiCli>(linker, WasiCliView::cli)?;
+    cli::terminal_output::add_to_linker::<State, WasiCli>(linker, WasiCliView::cli)?;
+    cli::terminal_stdin::add_to_linker::<State, WasiCli>(linker, WasiCliView::cli)?;
+    cli::terminal_stdout::add_to_linker::<State, WasiCli>(linker, WasiCliView::cli)?;
+    cli::terminal_stderr::add_to_linker::<State, WasiCli>(linker, WasiCliView::cli)?;
+    Ok(())
+}

@@ -1,0 +1,42 @@
+//! Keeps a script going: an instance that a limit ended while it served starts afresh, within reason.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::{Event, RunError, Script, Shared, Stop, instance};
+
+/// Fresh starts that are allowed in one `WINDOW`; a script that needs more would not serve anyway.
+const RESTARTS: usize = 5;
+
+/// The time in which they are counted.
+const WINDOW: Duration = Duration::from_secs(60);
+
+/// Runs the script within its wall time, and again where a limit ended it while it was serving.
+pub(super) async fn run(shared: &Shared, script: &Script, stop: &Stop) -> Result<(), RunError> {
+    let Some(wall) = shared.limits.wall else { return keep_going(shared, script, stop).await };
+    match tokio::time::timeout(wall, keep_going(shared, script, stop)).await {
+        Ok(result) => result,
+        Err(_) => Err(RunError::Limit(format!(
+            "the script ran for {} (raise it with --timeout SECONDS)",
+            instance::seconds(wall)
+        ))),
+    }
+}
+
+async fn keep_going(shared: &Shared, script: &Script, stop: &Stop) -> Result<(), RunError> {
+    let mut restarts = VecDeque::new();
+    loop {
+        let ended = instance::run(shared, script, stop).await;
+        let broken = match ended.result {
+            Err(error @ (RunError::Limit(_) | RunError::Crashed(_))) if ended.was_serving => error,
+            result => return result,
+        };
+        let now = Instant::now();
+        restarts.retain(|then| now.duration_since(*then) < WINDOW);
+        if stop.is_stopped() || restarts.len() == RESTARTS {
+            return Err(broken);
+        }
+        restarts.push_back(now);
+        shared.console.event(&Event::Restarting(&broken));
+    }
+}
