@@ -2,7 +2,11 @@
 //!
 //! The rest of the guest names the interfaces through this module.
 
-#![allow(missing_docs, unreachable_pub, reason = "generated; the documentation is in the WIT files")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    reason = "generated; the documentation is in the WIT files"
+)]
 
 wit_bindgen::generate!({ path: "../wit", world: "script" });
 

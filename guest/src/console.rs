@@ -3,7 +3,8 @@
 //! Called by the prelude through the natives `write` and `report`, and by the scheduler. Says nothing
 //! of its own accord.
 
-use mlua::{Lua, LuaString, Table};
+use mlua::prelude::LuaString;
+use mlua::{Lua, Table};
 
 use crate::bindings::console::{self, Output};
 use crate::bindings::types::{ScriptError, ScriptErrorKind};
@@ -47,7 +48,12 @@ fn script_frames(trace: &str) -> String {
         .lines()
         .filter(|frame| !frame.is_empty() && !frame.starts_with(PRELUDE_NAME) && !frame.starts_with("[C]"))
         .collect();
-    let mut shown = frames.iter().take(LONGEST_TRACE).copied().collect::<Vec<_>>().join("\n");
+    let mut shown = frames
+        .iter()
+        .take(LONGEST_TRACE)
+        .copied()
+        .collect::<Vec<_>>()
+        .join("\n");
     if frames.len() > LONGEST_TRACE {
         shown.push_str(&format!("\n… and {} more", frames.len() - LONGEST_TRACE));
     }

@@ -51,7 +51,11 @@ impl<'a> Fields<'a> {
         }
         match whole_number(&value) {
             Some(given) if (least..=most).contains(&given) => Ok(Some(given)),
-            _ => Err(self.wrong(field, &format!("must be an integer from {least} to {most}"), &value)),
+            _ => Err(self.wrong(
+                field,
+                &format!("must be an integer from {least} to {most}"),
+                &value,
+            )),
         }
     }
 
@@ -91,7 +95,11 @@ impl<'a> Fields<'a> {
 
     /// `net.serve: field 'port' must be an integer from 0 to 65535, got "80x"`.
     pub(crate) fn wrong(&self, field: &str, rule: &str, got: &Value) -> Problem {
-        Problem(format!("{}: field '{field}' {rule}, got {}", self.call, shown(got)))
+        Problem(format!(
+            "{}: field '{field}' {rule}, got {}",
+            self.call,
+            shown(got)
+        ))
     }
 
     /// A problem with a field that its value alone does not explain.
@@ -163,7 +171,12 @@ mod tests {
 
     #[test]
     fn times_saturate_and_never_round_down() {
-        let table = [(0.0, 0), (1e-10, 1), (1.5, 1_500_000_000), (f64::INFINITY, u64::MAX)];
+        let table = [
+            (0.0, 0),
+            (1e-10, 1),
+            (1.5, 1_500_000_000),
+            (f64::INFINITY, u64::MAX),
+        ];
         for (seconds, expected) in table {
             assert_eq!(nanoseconds(seconds), expected, "{seconds}");
         }

@@ -104,12 +104,14 @@ impl Scheduler {
         let scheduler = self.clone();
         let thread = lua.current_thread();
         let lua = lua.clone();
-        self.start_for(&thread.clone(), operation, move |outcome| match finish(&lua, outcome) {
-            Ok(values) => scheduler.wake(thread, values),
-            Err(problem) => {
-                // Only a full heap gets here: the results could not be made.
-                let problem = error::limit_exceeded(&message_of(&problem));
-                scheduler.wake(thread, (false, problem).into_lua_multi(&lua).unwrap_or_default());
+        self.start_for(&thread.clone(), operation, move |outcome| {
+            match finish(&lua, outcome) {
+                Ok(values) => scheduler.wake(thread, values),
+                Err(problem) => {
+                    // Only a full heap gets here: the results could not be made.
+                    let problem = error::limit_exceeded(&message_of(&problem));
+                    scheduler.wake(thread, (false, problem).into_lua_multi(&lua).unwrap_or_default());
+                }
             }
         })
     }
@@ -239,7 +241,9 @@ impl Scheduler {
         let began = Instant::now();
         let jobs = self.0.queue.borrow().len();
         for _ in 0..jobs {
-            let Some(job) = self.0.queue.borrow_mut().pop_front() else { break };
+            let Some(job) = self.0.queue.borrow_mut().pop_front() else {
+                break;
+            };
             self.0.slice.begin();
             job();
             if let Some(failure) = self.0.failure.take() {

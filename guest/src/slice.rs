@@ -31,7 +31,12 @@ pub(crate) struct Slice {
 impl Slice {
     /// A clock for jobs of at most `longest`.
     pub(crate) fn new(longest: Duration) -> Self {
-        Self { longest, safepoints: Cell::new(0), began: Cell::new(None), thrown: Cell::new(false) }
+        Self {
+            longest,
+            safepoints: Cell::new(0),
+            began: Cell::new(None),
+            thrown: Cell::new(false),
+        }
     }
 
     /// Starts a new job's time.
@@ -68,13 +73,18 @@ impl Slice {
             return Ok(VmState::Continue);
         }
         // The prelude keeps promises to the scheduler, so it is never cut off half way.
-        let Some(position) = script_position(lua) else { return Ok(VmState::Continue) };
+        let Some(position) = script_position(lua) else {
+            return Ok(VmState::Continue);
+        };
         self.thrown.set(true);
         let detail = format!(
             "the script ran for {} s without waiting (limit run; raise it with --limit run=SECONDS)",
             self.longest.as_secs_f64()
         );
-        Err(mlua::Error::external(RanTooLong(format!("{position}{}", error::limit_exceeded(&detail)))))
+        Err(mlua::Error::external(RanTooLong(format!(
+            "{position}{}",
+            error::limit_exceeded(&detail)
+        ))))
     }
 }
 

@@ -22,13 +22,16 @@ use crate::scheduler::Scheduler;
 /// When the Luau heap is full.
 pub(crate) fn install(lua: &Lua, natives: &Table, scheduler: &Scheduler) -> mlua::Result<()> {
     let shared = scheduler.clone();
-    let wait = lua.create_function(move |lua, seconds: Value| handed_over(lua, wait(lua, &shared, &seconds)))?;
+    let wait =
+        lua.create_function(move |lua, seconds: Value| handed_over(lua, wait(lua, &shared, &seconds)))?;
     natives.raw_set("wait", wait)?;
 
     let shared = scheduler.clone();
-    let delay = lua.create_function(move |lua, (thread, seconds, values): (Thread, Value, MultiValue)| {
-        handed_over(lua, delay(&shared, thread, &seconds, values))
-    })?;
+    let delay = lua.create_function(
+        move |lua, (thread, seconds, values): (Thread, Value, MultiValue)| {
+            handed_over(lua, delay(&shared, thread, &seconds, values))
+        },
+    )?;
     natives.raw_set("delay", delay)?;
 
     let shared = scheduler.clone();
@@ -84,7 +87,9 @@ fn time_of(call: &str, seconds: &Value) -> Result<Duration, Problem> {
         Value::Number(given) => given,
         ref other => {
             let got = shown(other);
-            return Err(Problem(format!("{call}: the time must be a number of seconds, got {got}")));
+            return Err(Problem(format!(
+                "{call}: the time must be a number of seconds, got {got}"
+            )));
         }
     };
     // Negative times and NaN become zero in the conversion.

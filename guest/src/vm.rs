@@ -6,11 +6,11 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use mlua::chunk::ChunkMode;
-use mlua::{Function, Lua, LuaOptions, MultiValue, StdLib, Table, Thread, Value};
+use mlua::prelude::LuaString;
+use mlua::{ChunkMode, Function, Lua, LuaOptions, MultiValue, StdLib, Table, Thread, Value};
 
-use crate::bindings::{Program, ScriptError};
 use crate::bindings::types::ScriptErrorKind;
+use crate::bindings::{Program, ScriptError};
 use crate::console;
 use crate::net;
 use crate::problem::message_of;
@@ -41,14 +41,23 @@ pub(crate) async fn run(program: Program) -> Result<(), ScriptError> {
     let main = load(&lua, &program)?;
     {
         let (scheduler, main) = (scheduler.clone(), main.clone());
-        scheduler.clone().enqueue(move || scheduler.drive(main, MultiValue::new()));
+        scheduler
+            .clone()
+            .enqueue(move || scheduler.drive(main, MultiValue::new()));
     }
-    lua.set_named_registry_value(MAIN_SCRIPT, &main).map_err(not_started)?;
+    lua.set_named_registry_value(MAIN_SCRIPT, &main)
+        .map_err(not_started)?;
     scheduler.run().await?;
-    if status.call::<String>(main).is_ok_and(|status| status == "suspended") {
+    if status
+        .call::<String>(main)
+        .is_ok_and(|status| status == "suspended")
+    {
         return Err(console::runtime_error(
             MAIN_SCRIPT,
-            &format!("{}: the script has yielded, and nothing is left that could resume it", program.name),
+            &format!(
+                "{}: the script has yielded, and nothing is left that could resume it",
+                program.name
+            ),
             "",
         ));
     }
@@ -73,7 +82,10 @@ fn prepare(lua: &Lua, program: &Program, scheduler: &Scheduler) -> mlua::Result<
         .set_name(format!("={PRELUDE_NAME}"))
         .set_mode(ChunkMode::Text)
         .call(natives)?;
-    scheduler.set_drivers(Drivers { wake: prelude.raw_get("wake")?, drive: prelude.raw_get("drive")? });
+    scheduler.set_drivers(Drivers {
+        wake: prelude.raw_get("wake")?,
+        drive: prelude.raw_get("drive")?,
+    });
     serving.set_driver(prelude.raw_get("handle_request")?);
 
     lua.sandbox(true)?;
@@ -95,7 +107,7 @@ fn process(lua: &Lua, program: &Program) -> mlua::Result<Table> {
 fn report(lua: &Lua, scheduler: &Scheduler) -> mlua::Result<Function> {
     let scheduler = scheduler.clone();
     lua.create_function(
-        move |lua, (thread, message, trace): (Thread, mlua::LuaString, mlua::LuaString)| {
+        move |lua, (thread, message, trace): (Thread, LuaString, LuaString)| {
             let (message, trace) = (message.to_string_lossy(), trace.to_string_lossy());
             let main: Value = lua.named_registry_value(MAIN_SCRIPT)?;
             if main == Value::Thread(thread) {
@@ -121,11 +133,18 @@ fn load(lua: &Lua, program: &Program) -> Result<Thread, ScriptError> {
             mlua::Error::SyntaxError { .. } => ScriptErrorKind::Syntax,
             _ => ScriptErrorKind::Runtime,
         };
-        ScriptError { kind, ..console::runtime_error(MAIN_SCRIPT, &message_of(&problem), "") }
+        ScriptError {
+            kind,
+            ..console::runtime_error(MAIN_SCRIPT, &message_of(&problem), "")
+        }
     })
 }
 
 /// The libraries themselves did not fit into the heap.
 fn not_started(problem: mlua::Error) -> ScriptError {
-    console::runtime_error(MAIN_SCRIPT, &format!("the script was not started: {}", message_of(&problem)), "")
+    console::runtime_error(
+        MAIN_SCRIPT,
+        &format!("the script was not started: {}", message_of(&problem)),
+        "",
+    )
 }

@@ -11,11 +11,12 @@
 //! - `peer.http`: the routes of the peer (see `peer`).
 //!
 //! In every file but the script, `{peer}` is the address of a peer, `{other}` that of one without routes,
-//! `{closed}` one where nobody listens, each with `.port` for its port alone; `{server}` (with `.port`)
-//! is the script's own server.
+//! `{closed}` one where nobody listens, `{free}` one that nobody holds, each with `.port` for its port
+//! alone; `{server}` (with `.port`) is the script's own server.
 
 use std::fs;
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -33,7 +34,12 @@ pub(crate) fn trials() -> Result<Vec<Trial>, Failed> {
     let mut found = Vec::new();
     for stem in folders(&root().join("tests/cases"))? {
         for folder in folders(&stem)? {
-            let label = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let label = |path: &Path| {
+                path.file_name()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into_owned()
+            };
             let name = format!("cases::{}::{}", label(&stem), label(&folder));
             found.push(Trial::test(name, move || Case { folder }.run()));
         }
@@ -60,26 +66,33 @@ struct Case {
 struct Names(Vec<(String, String)>);
 
 impl Names {
-    fn add(&mut self, name: &str, address: std::net::SocketAddr) {
+    fn add(&mut self, name: &str, address: SocketAddr) {
         // The address before the port: a text's addresses are named first.
         self.0.push((format!("{{{name}}}"), address.to_string()));
-        self.0.push((format!("{{{name}.port}}"), address.port().to_string()));
+        self.0
+            .push((format!("{{{name}.port}}"), address.port().to_string()));
     }
 
     fn fill_in(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value))
+        self.0
+            .iter()
+            .fold(text.to_owned(), |text, (name, value)| text.replace(name, value))
     }
 }
 
 impl Case {
     fn run(&self) -> Result<(), Failed> {
         let (peer_port, other) = (Peer::bind()?, Peer::echo()?);
-        // The listener is gone at once: nobody answers there.
-        let closed = Peer::bind()?.local_addr()?;
+        // Bound and not listening: nobody answers, and nobody else gets the port.
+        let closed = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
+        closed.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
+        // This one is let go at once.
+        let free = Peer::bind()?.local_addr()?;
         let mut names = Names(Vec::new());
         names.add("peer", peer_port.local_addr()?);
         names.add("other", other.address());
-        names.add("closed", closed);
+        names.add("closed", closed.local_addr()?.as_socket().ok_or("no IP address")?);
+        names.add("free", free);
 
         let routes = names.fill_in(&self.read("peer.http")?.unwrap_or_default());
         let routes = notation::parse(&routes).map_err(|error| format!("peer.http: {error}"))?;
@@ -87,7 +100,11 @@ impl Case {
 
         let child = Atoll::new(&self.folder, self.words(&names)?).start()?;
         let exit = match self.read("expected.exit")? {
-            Some(text) => Some(text.trim().parse::<i32>().map_err(|_| "expected.exit: not a number")?),
+            Some(text) => Some(
+                text.trim()
+                    .parse::<i32>()
+                    .map_err(|_| "expected.exit: not a number")?,
+            ),
             None => None,
         };
         let mut code = exit.unwrap_or(0);
@@ -98,7 +115,10 @@ impl Case {
                 notation::parse(&names.fill_in(&client)).map_err(|error| format!("client.http: {error}"))?;
             dialogue::play(&steps, server, &child).map_err(|error| {
                 let stderr = child.stderr.text();
-                format!("{}\n--- stderr ---\n{stderr}", error.message().unwrap_or_default())
+                format!(
+                    "{}\n--- stderr ---\n{stderr}",
+                    error.message().unwrap_or_default()
+                )
             })?;
             if exit.is_none() {
                 self.settle(&child, &names)?;
@@ -116,12 +136,17 @@ impl Case {
         if let Some(command) = self.read("command")? {
             return Ok(words(&command));
         }
-        let stem = Self { folder: self.folder.parent().ok_or("a case without a stem")?.into() };
+        let stem = Self {
+            folder: self.folder.parent().ok_or("a case without a stem")?.into(),
+        };
         let flags = match self.read("args")? {
             Some(flags) => flags,
             None => stem.read("args")?.unwrap_or_default(),
         };
-        Ok(["run".to_owned(), "main.luau".to_owned()].into_iter().chain(words(&flags)).collect())
+        Ok(["run".to_owned(), "main.luau".to_owned()]
+            .into_iter()
+            .chain(words(&flags))
+            .collect())
     }
 
     /// Waits until the output is what it must be, or will not become it.
@@ -143,7 +168,11 @@ impl Case {
         let wanted = names.fill_in(&self.read("expected.err")?.unwrap_or_default());
         let other = matching::compare("standard error", &wanted, &without_listening(err, &wanted)).err();
         let problems: Vec<String> = failure.into_iter().chain(other).collect();
-        if problems.is_empty() { Ok(()) } else { Err(problems.join("\n").into()) }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(problems.join("\n").into())
+        }
     }
 
     /// The file's text; `None` where the case does not have it.
@@ -160,5 +189,8 @@ fn without_listening(text: &str, pattern: &str) -> String {
     if pattern.contains("listening on") {
         return text.to_owned();
     }
-    text.lines().filter(|line| !line.starts_with("listening on ")).map(|line| format!("{line}\n")).collect()
+    text.lines()
+        .filter(|line| !line.starts_with("listening on "))
+        .map(|line| format!("{line}\n"))
+        .collect()
 }

@@ -41,7 +41,10 @@ impl Atoll {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        Self { command, time_limit: TIME_LIMIT }
+        Self {
+            command,
+            time_limit: TIME_LIMIT,
+        }
     }
 
     /// `atoll run main.luau WORDS…`, where `main.luau` holds the source. The name is the test's own.
@@ -72,10 +75,18 @@ impl Atoll {
 
     /// Starts the child.
     pub(crate) fn start(mut self) -> Result<Running, Failed> {
-        let mut child = self.command.spawn().map_err(|error| format!("cannot start atoll: {error}"))?;
+        let mut child = self
+            .command
+            .spawn()
+            .map_err(|error| format!("cannot start atoll: {error}"))?;
         let stdout = Captured::follow(child.stdout.take().ok_or("no stdout pipe")?);
         let stderr = Captured::follow(child.stderr.take().ok_or("no stderr pipe")?);
-        Ok(Running { child, stdout, stderr, deadline: Instant::now() + self.time_limit })
+        Ok(Running {
+            child,
+            stdout,
+            stderr,
+            deadline: Instant::now() + self.time_limit,
+        })
     }
 
     /// Starts the child and waits for its end.
@@ -115,12 +126,14 @@ impl Running {
 
     /// Waits until standard output contains the text.
     pub(crate) fn wait_stdout(&self, text: &str) -> Result<(), Failed> {
-        self.stdout.wait(self.deadline, text, |all| all.contains(text).then_some(()))
+        self.stdout
+            .wait(self.deadline, text, |all| all.contains(text).then_some(()))
     }
 
     /// Waits until standard error contains the text.
     pub(crate) fn wait_stderr(&self, text: &str) -> Result<(), Failed> {
-        self.stderr.wait(self.deadline, text, |all| all.contains(text).then_some(()))
+        self.stderr
+            .wait(self.deadline, text, |all| all.contains(text).then_some(()))
     }
 
     /// The process's id.
@@ -130,8 +143,15 @@ impl Running {
 
     /// Sends a signal, named as `kill` names it: `INT`, `TERM`.
     pub(crate) fn signal(&self, name: &str) -> Result<(), Failed> {
-        let status = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", self.id())).status()?;
-        if status.success() { Ok(()) } else { Err(format!("cannot send SIG{name}").into()) }
+        let status = Command::new("sh")
+            .arg("-c")
+            .arg(format!("kill -{name} {}", self.id()))
+            .status()?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(format!("cannot send SIG{name}").into())
+        }
     }
 
     /// Waits for the end.
@@ -147,8 +167,14 @@ impl Running {
             .into());
         };
         let status = self.child.wait()?;
-        let code = status.code().or_else(|| status.signal().map(|number| 128 + number));
-        Ok(Finished { code: code.ok_or("no exit status")?, stdout, stderr })
+        let code = status
+            .code()
+            .or_else(|| status.signal().map(|number| 128 + number));
+        Ok(Finished {
+            code: code.ok_or("no exit status")?,
+            stdout,
+            stderr,
+        })
     }
 }
 
@@ -251,7 +277,12 @@ impl Captured {
             if pipe.ended || left.is_zero() {
                 return Err(format!("atoll never wrote: {what}\n--- it wrote ---\n{text}").into());
             }
-            pipe = self.state.1.wait_timeout(pipe, left).unwrap_or_else(PoisonError::into_inner).0;
+            pipe = self
+                .state
+                .1
+                .wait_timeout(pipe, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
     }
 
@@ -263,7 +294,12 @@ impl Captured {
             if left.is_zero() {
                 return None;
             }
-            pipe = self.state.1.wait_timeout(pipe, left).unwrap_or_else(PoisonError::into_inner).0;
+            pipe = self
+                .state
+                .1
+                .wait_timeout(pipe, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
         Some(pipe.bytes.clone())
     }

@@ -26,7 +26,11 @@ pub(crate) fn play(steps: &[Step], server: SocketAddr, child: &Running) -> Resul
                 let _ = connection.send(bytes);
             }
             Step::Expect(expected) => {
-                let message = if method_is_head { connection.response_head() } else { connection.response() };
+                let message = if method_is_head {
+                    connection.response_head()
+                } else {
+                    connection.response()
+                };
                 check(expected, &message.map_err(at)?).map_err(|error| at(error.into()))?;
             }
             Step::Command(words) => match words.as_str() {
@@ -50,8 +54,12 @@ fn check(expected: &Expected, message: &Message) -> Result<(), String> {
         return Err(format!("expected {:?}, got {message:?}", expected.start));
     }
     for (name, pattern) in &expected.fields {
-        let values: Vec<&str> =
-            message.headers.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str()).collect();
+        let values: Vec<&str> = message
+            .headers
+            .iter()
+            .filter(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+            .collect();
         match pattern {
             None if values.is_empty() => {}
             Some(pattern) if values.iter().any(|value| glob(pattern, value)) => {}

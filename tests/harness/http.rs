@@ -31,12 +31,19 @@ pub(crate) struct Message {
 impl Message {
     /// The first field of that name.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The status code of a response.
     pub(crate) fn status(&self) -> u16 {
-        self.start.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0)
+        self.start
+            .split(' ')
+            .nth(1)
+            .and_then(|code| code.parse().ok())
+            .unwrap_or(0)
     }
 
     /// The content as text.
@@ -48,7 +55,9 @@ impl Message {
 /// Sends one request on a connection of its own.
 pub(crate) fn get(address: SocketAddr, path: &str) -> Result<Message, Failed> {
     let mut connection = Connection::open(address)?;
-    connection.send(format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"))?;
+    connection.send(format!(
+        "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"
+    ))?;
     connection.response()
 }
 
@@ -65,7 +74,10 @@ impl Connection {
         stream.set_read_timeout(Some(READ_LIMIT))?;
         stream.set_write_timeout(Some(READ_LIMIT))?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: Vec::new() })
+        Ok(Self {
+            stream,
+            buffer: Vec::new(),
+        })
     }
 
     /// A second handle, to write while another thread reads.
@@ -75,7 +87,9 @@ impl Connection {
 
     /// Sends the bytes.
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) -> Result<(), Failed> {
-        self.stream.write_all(bytes.as_ref()).map_err(|error| format!("cannot send: {error}").into())
+        self.stream
+            .write_all(bytes.as_ref())
+            .map_err(|error| format!("cannot send: {error}").into())
     }
 
     /// Says that nothing more will be sent.
@@ -83,34 +97,43 @@ impl Connection {
         Ok(self.stream.shutdown(Shutdown::Write)?)
     }
 
-    /// Closes without reading what came, which resets the connection.
-    pub(crate) fn reset(self) {
-        let mut byte = [0];
-        // Unread bytes at the close make the system send a reset; wait until there are some.
-        let _ = self.stream.peek(&mut byte);
+    /// Closes with a reset.
+    pub(crate) fn reset(self) -> Result<(), Failed> {
+        Ok(socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO))?)
     }
 
     /// Reads the response to any request but HEAD.
     pub(crate) fn response(&mut self) -> Result<Message, Failed> {
-        self.message(true)?.ok_or_else(|| "the server closed without a response".into())
+        self.message(true)?
+            .ok_or_else(|| "the server closed without a response".into())
     }
 
     /// Reads the response to HEAD.
     pub(crate) fn response_head(&mut self) -> Result<Message, Failed> {
-        self.head()?.ok_or_else(|| "the server closed without a response".into())
+        self.head()?
+            .ok_or_else(|| "the server closed without a response".into())
     }
 
     /// Reads a whole message; `None` where the peer closed instead.
     ///
     /// A message without a length has content up to the close where `until_close` says so.
     pub(crate) fn message(&mut self, until_close: bool) -> Result<Option<Message>, Failed> {
-        let Some(mut message) = self.head()? else { return Ok(None) };
+        let Some(mut message) = self.head()? else {
+            return Ok(None);
+        };
         let bodiless = matches!(message.status(), 100..=199 | 204 | 304);
-        if message.header("transfer-encoding").is_some_and(|value| value.ends_with("chunked")) {
+        if message
+            .header("transfer-encoding")
+            .is_some_and(|value| value.ends_with("chunked"))
+        {
             message.body = self.chunks()?;
         } else if let Some(length) = message.header("content-length") {
             let length = length.parse().map_err(|_| format!("content-length: {length}"))?;
-            message.body = if bodiless { Vec::new() } else { self.exactly(length)? };
+            message.body = if bodiless {
+                Vec::new()
+            } else {
+                self.exactly(length)?
+            };
         } else if until_close && !bodiless {
             message.body = self.rest()?;
         }
@@ -133,14 +156,22 @@ impl Connection {
     }
 
     fn head(&mut self) -> Result<Option<Message>, Failed> {
-        let Some(start) = self.line()? else { return Ok(None) };
+        let Some(start) = self.line()? else {
+            return Ok(None);
+        };
         let mut headers = Vec::new();
         loop {
             let line = self.line()?.ok_or("the peer closed within a head")?;
             if line.is_empty() {
-                return Ok(Some(Message { start, headers, body: Vec::new() }));
+                return Ok(Some(Message {
+                    start,
+                    headers,
+                    body: Vec::new(),
+                }));
             }
-            let (name, value) = line.split_once(':').ok_or_else(|| format!("no field: {line:?}"))?;
+            let (name, value) = line
+                .split_once(':')
+                .ok_or_else(|| format!("no field: {line:?}"))?;
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
     }
@@ -150,7 +181,8 @@ impl Connection {
         loop {
             let line = self.line()?.ok_or("the peer closed within chunks")?;
             let digits = line.split(';').next().unwrap_or_default();
-            let size = usize::from_str_radix(digits.trim(), 16).map_err(|_| format!("chunk size {line:?}"))?;
+            let size =
+                usize::from_str_radix(digits.trim(), 16).map_err(|_| format!("chunk size {line:?}"))?;
             body.extend(self.exactly(size)?);
             let end = self.line()?.ok_or("the peer closed within chunks")?;
             if !end.is_empty() {

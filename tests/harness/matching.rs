@@ -8,16 +8,18 @@ pub(crate) fn compare(what: &str, expected: &str, actual: &str) -> Result<(), St
     if lines(&wanted, &found) {
         return Ok(());
     }
-    Err(format!("{what} differs\n--- expected ---\n{expected}\n--- actual ---\n{actual}\n---"))
+    Err(format!(
+        "{what} differs\n--- expected ---\n{expected}\n--- actual ---\n{actual}\n---"
+    ))
 }
 
 fn lines(wanted: &[&str], found: &[&str]) -> bool {
     match wanted.split_first() {
         None => found.is_empty(),
         Some((&"...", rest)) => (0..=found.len()).any(|skipped| lines(rest, &found[skipped..])),
-        Some((pattern, rest)) => {
-            found.split_first().is_some_and(|(line, others)| glob(pattern, line) && lines(rest, others))
-        }
+        Some((pattern, rest)) => found
+            .split_first()
+            .is_some_and(|(line, others)| glob(pattern, line) && lines(rest, others)),
     }
 }
 
@@ -25,9 +27,13 @@ fn lines(wanted: &[&str], found: &[&str]) -> bool {
 pub(crate) fn glob(pattern: &str, line: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = line.strip_prefix(first) else { return false };
+    let Some(mut rest) = line.strip_prefix(first) else {
+        return false;
+    };
     let mut parts: Vec<&str> = parts.collect();
-    let Some(last) = parts.pop() else { return rest.is_empty() };
+    let Some(last) = parts.pop() else {
+        return rest.is_empty();
+    };
     for part in parts {
         let Some(at) = rest.find(part) else { return false };
         rest = &rest[at + part.len()..];

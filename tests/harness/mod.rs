@@ -13,7 +13,10 @@ use std::path::{Path, PathBuf};
 
 /// The folder of the whole project.
 pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package is a folder of the workspace").into()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the package is a folder of the workspace")
+        .into()
 }
 
 /// Names each listed function's test after its module and itself.

@@ -4,7 +4,7 @@
 //! # a comment; an empty line ends a block
 //! > GET / HTTP/1.1        sent, with CR LF after it
 //! >| a\0b\r\n             sent as it stands, with escapes and no line end
-//! >* 20000 a              sent, so many times
+//! >* 20000 a              sent so many times, with escapes
 //! < HTTP/1.1 200 *        the start line expected; `*` stands for any characters
 //! < content-length: 2     a field that must be there
 //! < !location             a field that must not
@@ -54,7 +54,10 @@ impl Expected {
             return Ok(());
         }
         let shown: String = text.chars().take(2_000).collect();
-        Err(format!("content differs: expected {:?}, got {shown:?}", String::from_utf8_lossy(&self.body)))
+        Err(format!(
+            "content differs: expected {:?}, got {shown:?}",
+            String::from_utf8_lossy(&self.body)
+        ))
     }
 }
 
@@ -78,28 +81,44 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Step>, String> {
                 steps.push(Step::Send(Vec::new()));
             }
             part = Part::Sent;
-            let Some(Step::Send(bytes)) = steps.last_mut() else { return Err(fail("no block")) };
+            let Some(Step::Send(bytes)) = steps.last_mut() else {
+                return Err(fail("no block"));
+            };
             bytes.extend(sent(rest).ok_or_else(|| fail("not a line to send"))?);
         } else if let Some(rest) = line.strip_prefix('<') {
             if !matches!(part, Part::Head | Part::Body) {
-                let start = rest.strip_prefix(' ').ok_or_else(|| fail("no start line"))?.to_owned();
-                steps.push(Step::Expect(Expected { start, ..Expected::default() }));
+                let start = rest
+                    .strip_prefix(' ')
+                    .ok_or_else(|| fail("no start line"))?
+                    .to_owned();
+                steps.push(Step::Expect(Expected {
+                    start,
+                    ..Expected::default()
+                }));
                 part = Part::Head;
                 continue;
             }
-            let Some(Step::Expect(expected)) = steps.last_mut() else { return Err(fail("no block")) };
+            let Some(Step::Expect(expected)) = steps.last_mut() else {
+                return Err(fail("no block"));
+            };
             if let Some(raw) = rest.strip_prefix("| ") {
-                expected.body.extend(unescape(raw).ok_or_else(|| fail("a bad escape"))?);
+                expected
+                    .body
+                    .extend(unescape(raw).ok_or_else(|| fail("a bad escape"))?);
                 part = Part::Body;
             } else if part == Part::Body {
                 if !expected.body.is_empty() {
                     expected.body.push(b'\n');
                 }
-                expected.body.extend(rest.strip_prefix(' ').unwrap_or_default().bytes());
+                expected
+                    .body
+                    .extend(rest.strip_prefix(' ').unwrap_or_default().bytes());
             } else if rest.is_empty() {
                 part = Part::Body;
             } else {
-                expected.fields.push(field(rest.trim_start()).ok_or_else(|| fail("not a field"))?);
+                expected
+                    .fields
+                    .push(field(rest.trim_start()).ok_or_else(|| fail("not a field"))?);
             }
         } else {
             part = Part::Nothing;
@@ -122,9 +141,13 @@ fn sent(rest: &str) -> Option<Vec<u8>> {
     }
     if let Some(repeated) = rest.strip_prefix("* ") {
         let (count, text) = repeated.split_once(' ')?;
-        return Some(text.repeat(count.parse().ok()?).into_bytes());
+        return Some(unescape(text)?.repeat(count.parse().ok()?));
     }
-    let text = if rest.is_empty() { rest } else { rest.strip_prefix(' ')? };
+    let text = if rest.is_empty() {
+        rest
+    } else {
+        rest.strip_prefix(' ')?
+    };
     Some(format!("{text}\r\n").into_bytes())
 }
 

@@ -61,7 +61,10 @@ impl Peer {
                 answers.push(Answer::new());
                 current = answers.last_mut();
             } else {
-                current.as_mut().ok_or("peer.http: a step before the first `@`")?.push(step);
+                current
+                    .as_mut()
+                    .ok_or("peer.http: a step before the first `@`")?
+                    .push(step);
             }
         }
         let shared = Arc::new(Shared {
@@ -111,8 +114,11 @@ impl Shared {
         while let Some(request) = connection.message(false)? {
             let target = request.start.split(' ').nth(1).unwrap_or_default().to_owned();
             let Some(answers) = self.routes.get(&target) else {
-                let fields: String =
-                    request.headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
+                let fields: String = request
+                    .headers
+                    .iter()
+                    .map(|(name, value)| format!("{name}: {value}\n"))
+                    .collect();
                 let mut body = format!("{}\n{fields}\n", request.start).into_bytes();
                 body.extend(&request.body);
                 connection.send(format!(
@@ -142,10 +148,7 @@ impl Shared {
                     Step::Send(bytes) => connection.send(bytes)?,
                     Step::Command(words) => match words.as_str() {
                         "close" => return Ok(()),
-                        "reset" => {
-                            connection.reset();
-                            return Ok(());
-                        }
+                        "reset" => return connection.reset(),
                         "hang" => {
                             connection.rest()?;
                             return Ok(());

@@ -43,13 +43,19 @@ pub(crate) fn limit_exceeded(detail: &str) -> String {
 }
 
 fn with_detail(code: &str, detail: &str) -> String {
-    if detail.is_empty() { code.to_owned() } else { format!("{code}: {detail}") }
+    if detail.is_empty() {
+        code.to_owned()
+    } else {
+        format!("{code}: {detail}")
+    }
 }
 
 fn refusal(denial: &Denial) -> String {
     let preposition = if denial.action == "net.serve" { "on" } else { "to" };
-    let mut text =
-        format!("{} {preposition} {} is not allowed ({})", denial.action, denial.target, denial.reason);
+    let mut text = format!(
+        "{} {preposition} {} is not allowed ({})",
+        denial.action, denial.target, denial.reason
+    );
     if let Some(cure) = &denial.cure {
         text.push_str("; run again with ");
         text.push_str(cure);
@@ -67,7 +73,10 @@ mod tests {
         let table = [
             (ErrorCode::ConnectionRefused, "ConnectionRefused"),
             (ErrorCode::Timeout(String::new()), "Timeout"),
-            (ErrorCode::InvalidUrl("missing host in \"http://\"".into()), "InvalidUrl: missing host in \"http://\""),
+            (
+                ErrorCode::InvalidUrl("missing host in \"http://\"".into()),
+                "InvalidUrl: missing host in \"http://\"",
+            ),
         ];
         for (error, expected) in table {
             assert_eq!(words(&error), expected);

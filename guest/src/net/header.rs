@@ -59,7 +59,12 @@ pub(crate) fn from_table(table: &Table) -> Result<Vec<Header>, String> {
         };
         let name = match name.to_str() {
             Ok(text) if is_token(text.as_bytes()) => text.to_owned(),
-            _ => return Err(format!("has a name with a forbidden byte: {}", shown(&Value::String(name)))),
+            _ => {
+                return Err(format!(
+                    "has a name with a forbidden byte: {}",
+                    shown(&Value::String(name))
+                ));
+            }
         };
         match value {
             Value::String(_) => fields.push(field(&name, &value)?),
@@ -77,16 +82,27 @@ pub(crate) fn from_table(table: &Table) -> Result<Vec<Header>, String> {
 }
 
 fn field(name: &str, value: &Value) -> Result<Header, String> {
-    let Value::String(text) = value else { return Err(not_a_value(name, value)) };
+    let Value::String(text) = value else {
+        return Err(not_a_value(name, value));
+    };
     let bytes = text.as_bytes();
     if !is_value(&bytes) {
-        return Err(format!("has a value with a forbidden byte for '{name}': {}", shown(value)));
+        return Err(format!(
+            "has a value with a forbidden byte for '{name}': {}",
+            shown(value)
+        ));
     }
-    Ok(Header { name: name.to_owned(), value: bytes.to_vec() })
+    Ok(Header {
+        name: name.to_owned(),
+        value: bytes.to_vec(),
+    })
 }
 
 fn not_a_value(name: &str, got: &Value) -> String {
-    format!("must have a string or an array of strings as the value of '{name}', got {}", shown(got))
+    format!(
+        "must have a string or an array of strings as the value of '{name}', got {}",
+        shown(got)
+    )
 }
 
 /// Whether the bytes are a token (RFC 9110, section 5.6.2).
@@ -97,7 +113,9 @@ pub(crate) fn is_token(bytes: &[u8]) -> bool {
 
 /// Whether the bytes may be a field's value: no control characters but the tab (RFC 9110, section 5.5).
 fn is_value(bytes: &[u8]) -> bool {
-    bytes.iter().all(|&byte| byte == b'\t' || byte >= b' ' && byte != 0x7f)
+    bytes
+        .iter()
+        .all(|&byte| byte == b'\t' || byte >= b' ' && byte != 0x7f)
 }
 
 #[cfg(test)]
@@ -106,7 +124,10 @@ mod tests {
     use crate::bindings::types::Header;
 
     fn header(name: &str, value: &str) -> Header {
-        Header { name: name.into(), value: value.into() }
+        Header {
+            name: name.into(),
+            value: value.into(),
+        }
     }
 
     fn pair(name: &str, value: &str) -> (String, Vec<u8>) {
@@ -121,8 +142,15 @@ mod tests {
             header("accept", "b"),
             header("cookie", "y=2"),
         ];
-        assert_eq!(joined(request, request_separator), [pair("accept", "a, b"), pair("cookie", "x=1; y=2")]);
-        let response = vec![header("set-cookie", "x=1"), header("vary", "a"), header("set-cookie", "y=2")];
+        assert_eq!(
+            joined(request, request_separator),
+            [pair("accept", "a, b"), pair("cookie", "x=1; y=2")]
+        );
+        let response = vec![
+            header("set-cookie", "x=1"),
+            header("vary", "a"),
+            header("set-cookie", "y=2"),
+        ];
         assert_eq!(
             joined(response, response_separator),
             [pair("set-cookie", "x=1\ny=2"), pair("vary", "a")]
@@ -131,7 +159,13 @@ mod tests {
 
     #[test]
     fn tokens() {
-        for (bytes, expected) in [("GET", true), ("x-a_b!", true), ("", false), ("a b", false), ("a:", false)] {
+        for (bytes, expected) in [
+            ("GET", true),
+            ("x-a_b!", true),
+            ("", false),
+            ("a b", false),
+            ("a:", false),
+        ] {
             assert_eq!(is_token(bytes.as_bytes()), expected, "{bytes}");
         }
     }

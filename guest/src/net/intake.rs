@@ -65,7 +65,11 @@ struct Reservation {
 impl Intake {
     /// Room for `capacity` bytes.
     pub(crate) fn new(capacity: u64) -> Self {
-        Self { capacity, free: Cell::new(capacity), waiting: RefCell::default() }
+        Self {
+            capacity,
+            free: Cell::new(capacity),
+            waiting: RefCell::default(),
+        }
     }
 
     /// The whole content of a message with these fields, of which the host lets through `most` bytes.
@@ -86,14 +90,20 @@ impl Intake {
         let reservation = Reservation::new(self, expected.unwrap_or(most));
         reservation.granted().await;
         let mut content = Vec::new();
-        let length = expected.and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
-        content.try_reserve_exact(length).map_err(|_| Shortfall::NoMemory)?;
+        let length = expected
+            .and_then(|length| usize::try_from(length).ok())
+            .unwrap_or(0);
+        content
+            .try_reserve_exact(length)
+            .map_err(|_| Shortfall::NoMemory)?;
         loop {
             let piece = source.read(PIECE).await.map_err(Shortfall::Broken)?;
             if piece.is_empty() {
                 return Ok(content);
             }
-            content.try_reserve(piece.len()).map_err(|_| Shortfall::NoMemory)?;
+            content
+                .try_reserve(piece.len())
+                .map_err(|_| Shortfall::NoMemory)?;
             content.extend_from_slice(&piece);
         }
     }
@@ -102,7 +112,9 @@ impl Intake {
     fn serve_queue(&self) {
         let mut waiting = self.waiting.borrow_mut();
         while let Some(first) = waiting.front() {
-            let Some(left) = self.free.get().checked_sub(first.need) else { break };
+            let Some(left) = self.free.get().checked_sub(first.need) else {
+                break;
+            };
             self.free.set(left);
             first.granted.set(true);
             if let Some(waker) = first.waker.take() {
@@ -117,10 +129,17 @@ impl Reservation {
     /// Joins the queue. What is more than there ever is counts as all of it.
     fn new(intake: &Rc<Intake>, need: u64) -> Self {
         let need = need.min(intake.capacity);
-        let ticket = Rc::new(Ticket { need, granted: Cell::new(false), waker: RefCell::new(None) });
+        let ticket = Rc::new(Ticket {
+            need,
+            granted: Cell::new(false),
+            waker: RefCell::new(None),
+        });
         intake.waiting.borrow_mut().push_back(ticket.clone());
         intake.serve_queue();
-        Self { intake: intake.clone(), ticket }
+        Self {
+            intake: intake.clone(),
+            ticket,
+        }
     }
 
     /// Waits until the bytes are reserved.
@@ -141,7 +160,10 @@ impl Drop for Reservation {
         if self.ticket.granted.get() {
             self.intake.free.set(self.intake.free.get() + self.ticket.need);
         } else {
-            self.intake.waiting.borrow_mut().retain(|other| !Rc::ptr_eq(other, &self.ticket));
+            self.intake
+                .waiting
+                .borrow_mut()
+                .retain(|other| !Rc::ptr_eq(other, &self.ticket));
         }
         self.intake.serve_queue();
     }

@@ -17,7 +17,10 @@ impl Target {
     /// Takes a target apart, in any of its four forms.
     pub(crate) fn parse(target: &str) -> Self {
         let (path, query) = halves(target);
-        Self { path: percent_decode(path.as_bytes()).collect(), query: query.map(pairs).unwrap_or_default() }
+        Self {
+            path: percent_decode(path.as_bytes()).collect(),
+            query: query.map(pairs).unwrap_or_default(),
+        }
     }
 }
 
@@ -67,7 +70,9 @@ fn scheme_length(url: &str) -> Option<usize> {
     let end = url.find("://")?;
     let scheme = url[..end].as_bytes();
     let starts = scheme.first().is_some_and(u8::is_ascii_alphabetic);
-    let goes_on = scheme.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte));
+    let goes_on = scheme
+        .iter()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte));
     (starts && goes_on).then_some(end + 3)
 }
 
@@ -112,7 +117,7 @@ mod tests {
             ("/a/b?c=d", "/a/b", b"/a/b"),
             ("/a%20b%00", "/a%20b%00", b"/a b\0"),
             ("/100%", "/100%", b"/100%"),
-            ("/%ff", "/%ff", b"\xff"),
+            ("/%ff", "/%ff", b"/\xff"),
             ("http://host:80/x/y?q", "/x/y", b"/x/y"),
             ("http://host", "/", b"/"),
             ("/go?to=http://host/x", "/go", b"/go"),
@@ -120,11 +125,8 @@ mod tests {
         ];
         for (target, raw, path) in table {
             assert_eq!(raw_path(target), raw, "{target}");
-            if target != "/%ff" {
-                assert_eq!(Target::parse(target).path, path, "{target}");
-            }
+            assert_eq!(Target::parse(target).path, path, "{target}");
         }
-        assert_eq!(Target::parse("/%ff").path, b"/\xff");
     }
 
     #[test]

@@ -81,6 +81,10 @@ fn open(grant: &GrantedBind, reuse: bool) -> io::Result<TcpListener> {
     if reuse {
         socket.set_reuse_port(true)?;
     }
+    if address.is_ipv6() {
+        // What was granted is this family's addresses: `::` must not take IPv4 connections too.
+        socket.set_only_v6(true)?;
+    }
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;

@@ -1,16 +1,15 @@
-//! What a script may reach, as data, and the one place that decides it.
+//! What a script may reach, as data, and the one place that decides it. No input or output.
 //!
-//! `config` builds [`Permissions`], `net` asks before each lookup, connect and bind. Nothing here does
-//! any input or output. What no rule covers is refused, a deny rule wins over every allow rule, and a
-//! rule that could be read in two ways is refused when it is parsed.
-//!
-//! In reading order: `rule` (with `name`, `ports`, `addresses`) parses and matches, `special` knows the
-//! kinds of addresses, `target` is what is asked for, `decide` answers, `denied` is its no.
+//! `config` builds [`Permissions`], `net` asks before each lookup, connect and bind. Refused: what no rule
+//! covers, what a deny rule covers, and, when parsed, a rule that could be read in two ways. In reading order:
+//! `rule` (with `parse`, `name`, `ports`, `addresses`), `special` (kinds of addresses), `target` (what is
+//! asked for), `decide`, `denied` (its no).
 
 mod addresses;
 mod decide;
 mod denied;
 mod name;
+mod parse;
 mod ports;
 mod rule;
 mod rule_error;
@@ -29,6 +28,7 @@ pub use target::{Host, Scheme, Target, TargetError};
 
 /// What a script may reach. Starts with nothing; rules add to it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[must_use]
 pub struct Permissions {
     /// `--allow-net`: where connections may go.
     allow_net: Vec<NetRule>,
@@ -49,35 +49,30 @@ impl Permissions {
     }
 
     /// Adds rules for outgoing connections.
-    #[must_use]
     pub fn allow_net(mut self, rules: impl IntoIterator<Item = NetRule>) -> Permissions {
         self.allow_net.extend(rules);
         self
     }
 
     /// Adds exceptions for outgoing connections: they win over every allow rule.
-    #[must_use]
     pub fn deny_net(mut self, rules: impl IntoIterator<Item = NetRule>) -> Permissions {
         self.deny_net.extend(rules);
         self
     }
 
     /// Adds rules for listening.
-    #[must_use]
     pub fn allow_listen(mut self, rules: impl IntoIterator<Item = ListenRule>) -> Permissions {
         self.allow_listen.extend(rules);
         self
     }
 
     /// Adds exceptions for listening: they win over every allow rule.
-    #[must_use]
     pub fn deny_listen(mut self, rules: impl IntoIterator<Item = ListenRule>) -> Permissions {
         self.deny_listen.extend(rules);
         self
     }
 
     /// Allows everything but what deny rules cover, and but the metadata addresses of clouds.
-    #[must_use]
     pub fn allow_all(mut self) -> Permissions {
         self.allow_all = true;
         self

@@ -127,8 +127,8 @@ const TEREDO: Ipv6Net = v6([0x2001, 0, 0, 0, 0, 0, 0, 0], 32);
 /// All that IANA has given to unicast so far (RFC 4291, section 2.4, and the address space registry).
 const GLOBAL_UNICAST: Ipv6Net = v6([0x2000, 0, 0, 0, 0, 0, 0, 0], 3);
 
-/// Special ranges of IPv4; no two overlap but the last two.
-const IPV4: [(Ipv4Net, Class); 16] = [
+/// Special ranges of IPv4; no two overlap.
+const IPV4: [(Ipv4Net, Class); 15] = [
     (v4([10, 0, 0, 0], 8), Class::Private),
     (v4([172, 16, 0, 0], 12), Class::Private),
     (v4([192, 168, 0, 0], 16), Class::Private),
@@ -148,7 +148,6 @@ const IPV4: [(Ipv4Net, Class); 16] = [
     (v4([224, 0, 0, 0], 4), Class::Multicast),
     // RFC 1112, section 4, with the limited broadcast of RFC 919.
     (v4([240, 0, 0, 0], 4), Class::Reserved),
-    (v4([255, 255, 255, 255], 32), Class::Reserved),
 ];
 
 /// Special ranges of IPv6; the first that contains an address counts.

@@ -238,3 +238,63 @@ fn cargo_home() -> PathBuf {
         PathBuf::from,
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamp(component: &str, rustc: &str, source: &str) -> Stamp {
+        let one = |key: &str, value: &str| BTreeMap::from([(key.to_owned(), value.to_owned())]);
+        Stamp {
+            component: component.to_owned(),
+            tools: one("rustc", rustc),
+            inputs: one("guest/src/lib.rs", source),
+        }
+    }
+
+    #[test]
+    fn a_check_tells_why_the_bytes_differ() {
+        let committed = stamp("aa", "1.96", "s1");
+        assert_eq!(check(&committed, &committed).expect("the same"), Outcome::Same);
+        assert_eq!(
+            check(&committed, &stamp("aa", "1.97", "s1")).expect("same bytes"),
+            Outcome::Same
+        );
+        assert_eq!(
+            check(&committed, &stamp("bb", "1.97", "s1")).expect("another compiler is no fault"),
+            Outcome::Tools(vec!["rustc: 1.96 then, 1.97 now".to_owned()])
+        );
+        assert!(matches!(
+            check(&committed, &stamp("bb", "1.96", "s1")),
+            Err(BuildError::Differs { .. })
+        ));
+        assert!(matches!(
+            check(&committed, &stamp("aa", "1.96", "s2")),
+            Err(BuildError::Stale(Stale::Changed(_)))
+        ));
+    }
+
+    #[test]
+    fn what_is_written_is_fresh_and_left_alone_the_second_time() {
+        let root = env::temp_dir().join(format!("atoll-xtask-write-{}", std::process::id()));
+        let built = stamp(&stamp::hash(b"wasm"), "1.96", "s1");
+        assert_eq!(write(&root, b"wasm", &built).expect("written"), Outcome::First);
+        assert_eq!(stamp::read(&root).expect("readable"), built);
+        let written = |name| {
+            fs::metadata(root.join(name))
+                .and_then(|data| data.modified())
+                .expect("there")
+        };
+        let before = (written(COMPONENT), written(STAMP));
+        assert_eq!(write(&root, b"wasm", &built).expect("written"), Outcome::Same);
+        assert_eq!((written(COMPONENT), written(STAMP)), before);
+        let changed = Stale::Changed("guest/src/lib.rs".to_owned());
+        let other = stamp(&stamp::hash(b"other"), "1.96", "s2");
+        assert_eq!(
+            write(&root, b"other", &other).expect("written"),
+            Outcome::Inputs(vec![changed])
+        );
+        assert_eq!(fs::read(root.join(COMPONENT)).expect("readable"), b"other");
+        fs::remove_dir_all(root).expect("its own folder");
+    }
+}

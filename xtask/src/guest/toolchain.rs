@@ -99,7 +99,6 @@ const DEBIAN: &[(&str, &str)] = &[
         "/usr/lib/llvm-22/include/wasm32-wasi/c++/v1/cxxabi.h",
         "libc++abi-22-dev-wasm32",
     ),
-    ("/usr/bin/python3", "python3-pip"),
 ];
 
 /// What a wasi-sdk must have, below its root. The `eh` folder came with wasi-sdk 33.
@@ -171,14 +170,24 @@ impl Toolchain {
 
 impl Cpp {
     fn debian(missing: &mut Vec<Missing>) -> Self {
-        for (file, package) in DEBIAN.iter().filter(|(file, _)| !Path::new(file).exists()) {
+        let mut lacks = |what: String, package| {
+            let cure = format!(
+                "`apt-get install {package}`, or set WASI_SDK_PATH to a wasi-sdk of version 33 or later"
+            );
             missing.push(Missing {
-                what: format!("`{file}`"),
-                cure: format!(
-                    "`apt-get install {package}`, or set WASI_SDK_PATH to a wasi-sdk of version 33 or later"
-                ),
+                what,
+                cure,
                 package: Some(package),
             });
+        };
+        for (file, package) in DEBIAN.iter().filter(|(file, _)| !Path::new(file).exists()) {
+            lacks(format!("`{file}`"), package);
+        }
+        if process::output(Command::new("python3").args(["-m", "pip", "--version"])).is_err() {
+            lacks(
+                "pip for `python3`, which fetches LLVM's sources".to_owned(),
+                "python3-pip",
+            );
         }
         Self {
             clang: "/usr/bin/clang-22".into(),

@@ -124,7 +124,7 @@ fn a_name_that_resolves_to_special_space() {
 #[test]
 fn rebinding_to_a_second_answer() {
     let permissions = open_internet();
-    let pass = decide_name(&permissions, &target("http://example.com")).unwrap();
+    let pass = decide_name(&permissions, &target("http://example.com")).expect("granted");
     assert!(decide_addr(&permissions, &pass, ip("8.8.8.8")).is_ok());
     assert!(
         decide_addr(&permissions, &pass, ip("127.0.0.1")).is_err(),

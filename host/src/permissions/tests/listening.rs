@@ -139,7 +139,7 @@ fn a_refusal_names_address_reason_and_cure() {
     for (allowed, address, wanted) in table {
         let permissions = Permissions::none().allow_listen(rules(allowed));
         assert_eq!(ask(&permissions, address), Err(wanted.to_owned()));
-        let cure = wanted.rsplit('=').next().unwrap();
+        let cure = wanted.rsplit('=').next().expect("a cure");
         assert!(
             ask(&permissions.allow_listen(rules(cure)), address).is_ok(),
             "{cure}"
@@ -151,13 +151,13 @@ fn a_refusal_names_address_reason_and_cure() {
         Err("net.serve on 127.0.0.1:22 is not allowed (denied by --deny-listen=*:22)".to_owned())
     );
     assert_eq!(
-        refused_by_system("127.0.0.1:22".parse().unwrap()).to_string(),
+        refused_by_system("127.0.0.1:22".parse().expect("an address")).to_string(),
         "net.serve on 127.0.0.1:22 is not allowed (the operating system keeps the port for privileged users)"
     );
 }
 
 #[test]
 fn outgoing_rules_don_t_cover_listening() {
-    let permissions = Permissions::none().allow_net(["localhost".parse().unwrap()]);
+    let permissions = Permissions::none().allow_net(["localhost".parse().expect("a rule")]);
     assert!(ask(&permissions, "127.0.0.1:80").is_err());
 }

@@ -1,10 +1,11 @@
 //! Tables of rules and decisions, by file: `rules` (parsing, printing), `addresses` (classes, unwrapping),
-//! `outgoing` and `listening` (decisions), `bypasses` (ways around them that must stay closed).
+//! `outgoing`, `refusals` and `listening` (decisions), `bypasses` (ways around them that must stay closed).
 
 mod addresses;
 mod bypasses;
 mod listening;
 mod outgoing;
+mod refusals;
 mod rules;
 
 use std::net::IpAddr;

@@ -158,6 +158,12 @@ fn a_name_that_no_rule_mentions_is_never_looked_up() {
         ask_name(&Permissions::none().allow_all(), "http://example.com"),
         Ok(())
     );
+    for rule in ["*", "public", "private", "127.0.0.1"] {
+        assert!(
+            ask_name(&allow(&[rule]), "http://localhost").is_err(),
+            "{rule} does not mean localhost"
+        );
+    }
 }
 
 #[test]
@@ -259,133 +265,6 @@ fn metadata_addresses_open_to_their_exact_literal_only() {
 }
 
 #[test]
-fn a_refusal_names_action_target_reason_and_cure() {
-    let table = [
-        (
-            "",
-            "http://10.0.0.5",
-            "10.0.0.5",
-            "net.request to http://10.0.0.5:80 is not allowed (private address); run again with --allow-net=10.0.0.5:80",
-        ),
-        (
-            "",
-            "https://api.example.com/a?b",
-            "8.8.8.8",
-            "net.request to https://api.example.com:443 is not allowed (no --allow-net rule covers it); run again with --allow-net=api.example.com:443",
-        ),
-        (
-            "",
-            "http://8.8.8.8",
-            "8.8.8.8",
-            "net.request to http://8.8.8.8:80 is not allowed (no --allow-net rule covers it); run again with --allow-net=8.8.8.8:80",
-        ),
-        (
-            "",
-            "http://localhost:3000",
-            "127.0.0.1",
-            "net.request to http://localhost:3000 is not allowed (loopback address); run again with --allow-net=localhost:3000",
-        ),
-        (
-            "public",
-            "http://intra.example",
-            "10.0.0.5",
-            "net.request to http://intra.example:80 is not allowed (resolves to 10.0.0.5, a private address); run again with --allow-net=10.0.0.5:80",
-        ),
-        (
-            "intra.example",
-            "http://intra.example:81",
-            "fd00::5",
-            "net.request to http://intra.example:81 is not allowed (resolves to fd00::5, a unique-local address); run again with --allow-net=[fd00::5]:81",
-        ),
-        (
-            "",
-            "ws://[::ffff:10.0.0.5]:9",
-            "::ffff:10.0.0.5",
-            "net.request to ws://[::ffff:a00:5]:9 is not allowed (stands for 10.0.0.5, a private address); run again with --allow-net=10.0.0.5:9",
-        ),
-        (
-            "",
-            "http://0.0.0.0",
-            "0.0.0.0",
-            "net.request to http://0.0.0.0:80 is not allowed (stands for 127.0.0.1, a loopback address); run again with --allow-net=127.0.0.1:80",
-        ),
-        (
-            "localhost",
-            "http://localhost",
-            "8.8.8.8",
-            "net.request to http://localhost:80 is not allowed (resolves to 8.8.8.8, no --allow-net rule covers it); run again with --allow-net=8.8.8.8:80",
-        ),
-        (
-            "*",
-            "http://[2001:0:a00:1::f5ff:fffa]",
-            "2001:0:a00:1::f5ff:fffa",
-            "net.request to http://[2001:0:a00:1::f5ff:fffa]:80 is not allowed (stands for 10.0.0.5, a private address); run again with --allow-net=10.0.0.5:80,10.0.0.1:80",
-        ),
-        (
-            "",
-            "http://169.254.169.254",
-            "169.254.169.254",
-            "net.request to http://169.254.169.254:80 is not allowed (cloud metadata address, which only a rule with exactly that address allows); run again with --allow-net=169.254.169.254:80",
-        ),
-        (
-            "",
-            "http://public",
-            "8.8.8.8",
-            "net.request to http://public:80 is not allowed (no --allow-net rule covers it); run again with --allow-net=public.:80",
-        ),
-    ];
-    for (rules, url, address, wanted) in table {
-        let permissions = allow(&rules.split_terminator(' ').collect::<Vec<_>>());
-        assert_eq!(
-            ask(&permissions, url, address).map_err(|denied| denied.to_string()),
-            Err(wanted.to_owned())
-        );
-    }
-    let denying = allow(&["public"]).deny_net(net(&["https://10.0.0.0/8:443"]));
-    assert_eq!(
-        ask(&denying, "https://example.com", "10.0.0.5").map_err(|denied| denied.to_string()),
-        Err("net.request to https://example.com:443 is not allowed \
-             (resolves to 10.0.0.5, denied by --deny-net=https://10.0.0.0/8:443)"
-            .to_owned())
-    );
-}
-
-#[test]
-fn following_the_cures_leads_to_a_grant() {
-    let asked = [
-        ("http://10.0.0.5", "10.0.0.5"),
-        ("http://example.com", "8.8.8.8"),
-        ("http://example.com:81", "10.0.0.5"),
-        ("http://localhost", "127.0.0.1"),
-        ("http://app.localhost", "::1"),
-        ("http://public", "fd00::1"),
-        ("http://private", "8.8.8.8"),
-        ("http://example.com", "169.254.169.254"),
-        ("http://example.com", "2001:0:a00:1::f5ff:fffa"),
-        ("http://[2002:7f00:1::]", "2002:7f00:1::"),
-        ("http://[64:ff9b:1::a9fe:a9fe]", "64:ff9b:1::a9fe:a9fe"),
-        ("http://[::]", "::"),
-        ("http://[ff02::1]:65535", "ff02::1"),
-    ];
-    for (url, address) in asked {
-        let mut permissions = Permissions::none();
-        let mut rounds = 0;
-        while let Err(denied) = ask(&permissions, url, address) {
-            let cure = denied.cure.unwrap_or_else(|| panic!("{url} has a cure"));
-            let rules = cure.strip_prefix("--allow-net=").expect(&cure);
-            permissions = permissions.allow_net(net(&rules.split(',').collect::<Vec<_>>()));
-            rounds += 1;
-            assert!(rounds <= 2, "{url}: {cure}");
-        }
-        assert!(rounds > 0, "{url} is not granted by default");
-        assert!(
-            ask(&permissions, "http://example.org", "8.8.4.4").is_err(),
-            "the cures open only {url}"
-        );
-    }
-}
-
-#[test]
 fn allow_all_opens_everything_else() {
     let all = Permissions::none().allow_all();
     for (url, address) in [
@@ -401,15 +280,15 @@ fn allow_all_opens_everything_else() {
 #[test]
 fn a_pass_is_good_for_its_target_only() {
     let permissions = allow(&["8.8.8.8:80", "example.com:443"]);
-    let pass = decide_name(&permissions, &target("https://example.com")).unwrap();
+    let pass = decide_name(&permissions, &target("https://example.com")).expect("granted");
     assert_eq!(pass.target(), &target("https://example.com"));
-    let granted = decide_addr(&permissions, &pass, ip("8.8.4.4")).unwrap();
+    let granted = decide_addr(&permissions, &pass, ip("8.8.4.4")).expect("granted");
     assert_eq!(granted.socket_addr().to_string(), "8.8.4.4:443");
 }
 
 #[test]
 fn a_name_is_checked_again_with_the_permissions_of_the_moment() {
-    let pass = decide_name(&allow(&["example.com"]), &target("http://example.com")).unwrap();
+    let pass = decide_name(&allow(&["example.com"]), &target("http://example.com")).expect("granted");
     assert!(decide_addr(&Permissions::none(), &pass, ip("8.8.8.8")).is_err());
 }
 
@@ -425,7 +304,7 @@ fn urls_that_are_no_targets() {
         ("http://.", "bad host in"),
     ];
     for (url, wanted) in table {
-        let error = Target::from_url("net.request", &Url::parse(url).unwrap())
+        let error = Target::from_url("net.request", &Url::parse(url).expect("a URL"))
             .expect_err(url)
             .to_string();
         assert!(error.contains(wanted), "{error}");

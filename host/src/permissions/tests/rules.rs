@@ -55,7 +55,7 @@ fn outgoing_rules_print_in_canonical_form() {
             "{text} prints as a rule that is equal to it"
         );
     }
-    assert_eq!(NetRule::public(), "public".parse().unwrap());
+    assert_eq!(NetRule::public(), "public".parse().expect("a rule"));
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn listening_rules_print_in_canonical_form() {
         assert_eq!(rule.to_string(), printed, "{text}");
         assert_eq!(printed.parse(), Ok(rule), "{text}");
     }
-    assert_eq!(ListenRule::any(), "*".parse().unwrap());
+    assert_eq!(ListenRule::any(), "*".parse().expect("a rule"));
 }
 
 #[test]

@@ -1,0 +1,128 @@
+//! The arguments of `net.request`: a URL and a script's table, checked field by field.
+
+use std::time::Duration;
+
+use mlua::{Table, Value};
+
+use crate::bindings::http_client;
+use crate::fields::{Fields, shown};
+use crate::net::header;
+use crate::net::target::{with_query, with_scheme};
+use crate::problem::Problem;
+
+/// Bytes of content that a response may have unless the script says otherwise.
+const MAX_BODY_SIZE: u64 = 16 * 1024 * 1024;
+
+/// The time for everything unless the script says otherwise.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Makes the host's request of a script's arguments; none where the URL is not UTF-8, which no
+/// URL is.
+///
+/// # Errors
+///
+/// The first argument or field that is wrong.
+pub(crate) fn read(url: &Value, options: &Value) -> Result<Option<http_client::Request>, Problem> {
+    let Value::String(url) = url else {
+        let got = shown(url);
+        return Err(Problem(format!(
+            "net.request: the URL must be a string, got {got}"
+        )));
+    };
+    let table = match options {
+        Value::Nil => None,
+        Value::Table(table) => Some(table),
+        other => {
+            let got = shown(other);
+            return Err(Problem(format!(
+                "net.request: the options must be a table, got {got}"
+            )));
+        }
+    };
+    let fields = Fields::new("net.request", table);
+    let query = match fields.table("query")? {
+        Some(table) => query_of(&fields, &table)?,
+        None => Vec::new(),
+    };
+    let headers = match fields.table("headers")? {
+        Some(table) => header::from_table(&table).map_err(|problem| fields.refused("headers", &problem))?,
+        None => Vec::new(),
+    };
+    // What this version has no use for yet is checked all the same, so that scripts stay correct.
+    fields.boolean("decompress", true)?;
+    if let Some(tls) = fields.table("tls")? {
+        authority_of(&fields, &tls)?;
+    }
+    let request = http_client::Request {
+        method: method_of(&fields)?,
+        url: String::new(),
+        headers,
+        content: content_of(&fields)?,
+        follow_redirects: fields.boolean("allowRedirects", true)?,
+        timeout: fields.seconds("timeout", TIMEOUT)?,
+        max_body_size: fields
+            .integer("maxBodySize", 0, 1 << 53)?
+            .unwrap_or(MAX_BODY_SIZE),
+    };
+    let Ok(url) = url.to_str() else { return Ok(None) };
+    Ok(Some(http_client::Request {
+        url: with_query(&with_scheme(&url), &query),
+        ..request
+    }))
+}
+
+fn method_of(fields: &Fields<'_>) -> Result<String, Problem> {
+    match fields.value("method")? {
+        Value::Nil => Ok("GET".to_owned()),
+        Value::String(method) if header::is_token(&method.as_bytes()) => Ok(method.to_string_lossy()),
+        other => Err(fields.wrong("method", "must be a method name such as \"GET\"", &other)),
+    }
+}
+
+fn content_of(fields: &Fields<'_>) -> Result<Vec<u8>, Problem> {
+    let body = fields.value("body")?;
+    let length = match &body {
+        Value::Nil => 0,
+        Value::String(text) => text.as_bytes().len(),
+        Value::Buffer(bytes) => bytes.len(),
+        other => return Err(fields.wrong("body", "must be a string or a buffer", other)),
+    };
+    let mut content = Vec::new();
+    let reserved = content.try_reserve_exact(length);
+    reserved.map_err(|_| fields.refused("body", "is too large: there is no memory left to send it"))?;
+    match &body {
+        Value::String(text) => content.extend_from_slice(&text.as_bytes()),
+        Value::Buffer(bytes) => content.extend_from_slice(&bytes.to_vec()),
+        _ => {}
+    }
+    Ok(content)
+}
+
+/// Names and values of the query table, ordered by name.
+fn query_of(fields: &Fields<'_>, table: &Table) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Problem> {
+    let mut query = Vec::new();
+    for pair in table.pairs::<Value, Value>() {
+        let (name, value) = pair?;
+        let Value::String(name) = name else {
+            return Err(fields.wrong("query", "must have strings as names", &name));
+        };
+        let value = match &value {
+            Value::String(text) => text.as_bytes().to_vec(),
+            Value::Integer(_) | Value::Number(_) | Value::Boolean(_) => value.to_string()?.into_bytes(),
+            other => {
+                return Err(fields.wrong("query", "must have strings, numbers or booleans as values", other));
+            }
+        };
+        query.push((name.as_bytes().to_vec(), value));
+    }
+    query.sort();
+    Ok(query)
+}
+
+/// Checks `tls = { ca = PEM }`.
+fn authority_of(fields: &Fields<'_>, tls: &Table) -> Result<(), Problem> {
+    match tls.get("ca")? {
+        Value::Nil | Value::String(_) => Ok(()),
+        other => Err(fields.wrong("tls", "must have a PEM string as 'ca'", &other)),
+    }
+}

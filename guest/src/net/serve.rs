@@ -1,0 +1,239 @@
+//! `net.serve`: listens, hands requests to the script's handler, and closes.
+//!
+//! Called by the prelude, which makes the `ServerHandle` that scripts see. One operation accepts requests in
+//! batches; each request is a job of its own and runs its handler in a coroutine of its own. The next
+//! batch is asked for when the jobs of the last one have run, so requests never pile up in the guest.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+
+use mlua::{AnyUserData, Function, IntoLuaMulti, Lua, MultiValue, Table, UserData, UserDataRef, Value};
+
+use crate::bindings::http_server::{Exchange, Incoming, Request, Server};
+use crate::bindings::types::Body;
+use crate::net::error;
+use crate::net::handler::{Handlers, Work};
+use crate::net::intake::{Intake, Shortfall, stated_length};
+use crate::net::serve_options::ServeOptions;
+use crate::problem::{Problem, handed_over};
+use crate::scheduler::Scheduler;
+
+/// Requests that one crossing from the host brings at most.
+const BATCH: u32 = 64;
+
+/// A listening server, as long as its accepting or its handle lives.
+struct Listening {
+    /// The host's side.
+    server: Server,
+    /// How far its closing is.
+    closing: Cell<Closing>,
+    /// The waits for its end.
+    closers: RefCell<Vec<Waker>>,
+}
+
+/// How far a server's closing is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Closing {
+    /// It accepts requests.
+    Open,
+    /// It has stopped accepting, and finishes the requests under way.
+    Draining,
+    /// It has ended.
+    Closed,
+}
+
+/// The native side of a script's server handle.
+struct ServerRef(Rc<Listening>);
+
+impl UserData for ServerRef {}
+
+/// What the requests of one server need.
+struct Site {
+    /// The virtual machine.
+    lua: Lua,
+    /// Runs the handlers.
+    scheduler: Scheduler,
+    /// Collects contents that come in pieces.
+    intake: Rc<Intake>,
+    /// The prelude's side.
+    handlers: Rc<Handlers>,
+    /// Where requests come from.
+    listening: Rc<Listening>,
+    /// Answers requests.
+    handler: Function,
+    /// Answers requests whose handler failed.
+    recover: Option<Function>,
+    /// Bytes of content that a request may have.
+    max_body_size: u64,
+}
+
+/// Adds the natives `serve`, `stopped` and `close`.
+///
+/// # Errors
+///
+/// When the Luau heap is full.
+pub(crate) fn install(
+    lua: &Lua,
+    natives: &Table,
+    scheduler: &Scheduler,
+    intake: &Rc<Intake>,
+    handlers: &Rc<Handlers>,
+) -> mlua::Result<()> {
+    let (shared, intake, handlers) = (scheduler.clone(), intake.clone(), handlers.clone());
+    let serve = lua.create_function(move |lua, options: Value| {
+        let options = match ServeOptions::read(&options) {
+            Ok(options) => options,
+            Err(Problem(text)) => return text.into_lua_multi(lua),
+        };
+        serve(lua, &shared, &intake, &handlers, options)
+    })?;
+    natives.raw_set("serve", serve)?;
+
+    let stopped =
+        lua.create_function(|_, server: UserDataRef<ServerRef>| Ok(server.0.closing.get() != Closing::Open))?;
+    natives.raw_set("stopped", stopped)?;
+
+    let shared = scheduler.clone();
+    let close = lua.create_function(move |lua, server: UserDataRef<ServerRef>| {
+        handed_over(lua, close(lua, &shared, &server.0))
+    })?;
+    natives.raw_set("close", close)
+}
+
+/// Listens; returns nil, nil, the server, its port and its address, or nil and the failure.
+fn serve(
+    lua: &Lua,
+    scheduler: &Scheduler,
+    intake: &Rc<Intake>,
+    handlers: &Rc<Handlers>,
+    options: ServeOptions,
+) -> mlua::Result<MultiValue> {
+    let server = match Server::listen(&options.listen) {
+        Ok(server) => server,
+        Err(failure) => return (Value::Nil, error::words(&failure)).into_lua_multi(lua),
+    };
+    let (port, address) = (server.port(), server.address());
+    let listening = Rc::new(Listening {
+        server,
+        closing: Cell::new(Closing::Open),
+        closers: RefCell::default(),
+    });
+    let handle: AnyUserData = lua.create_userdata(ServerRef(listening.clone()))?;
+    let site = Rc::new(Site {
+        lua: lua.clone(),
+        scheduler: scheduler.clone(),
+        intake: intake.clone(),
+        handlers: handlers.clone(),
+        listening,
+        handler: options.handler,
+        recover: options.recover,
+        max_body_size: options.listen.max_body_size,
+    });
+    site.accept();
+    (Value::Nil, Value::Nil, handle, port, address).into_lua_multi(lua)
+}
+
+/// Closes the server and parks the running coroutine until it has ended. Closing is the server's own operation:
+/// whoever gives up waiting for it does not stop it.
+fn close(lua: &Lua, scheduler: &Scheduler, listening: &Rc<Listening>) -> Result<(), Problem> {
+    let ending = listening.clone();
+    scheduler.park(lua, async move { ending.ended().await }, |_, ()| {
+        Ok(MultiValue::new())
+    })?;
+    if listening.closing.get() == Closing::Open {
+        listening.closing.set(Closing::Draining);
+        let listening = listening.clone();
+        scheduler.start(
+            async move {
+                listening.server.close().await;
+                listening.closing.set(Closing::Closed);
+                for closer in listening.closers.take() {
+                    closer.wake();
+                }
+            },
+            |()| {},
+        );
+    }
+    Ok(())
+}
+
+impl Listening {
+    /// Waits until the server has ended.
+    async fn ended(&self) {
+        poll_fn(|context| {
+            if self.closing.get() == Closing::Closed {
+                return Poll::Ready(());
+            }
+            self.closers.borrow_mut().push(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+impl Site {
+    /// Waits for the next requests, until the server has been closed.
+    fn accept(self: &Rc<Self>) {
+        let listening = self.listening.clone();
+        let site = self.clone();
+        self.scheduler.start(
+            async move { listening.server.accept(BATCH).await },
+            move |batch| {
+                if batch.is_empty() {
+                    return;
+                }
+                for Incoming { exchange, request } in batch {
+                    site.take_in(exchange, request);
+                }
+                let again = site.clone();
+                site.scheduler.enqueue(move || again.accept());
+            },
+        );
+    }
+
+    /// Queues a request's handler, once its content is there.
+    fn take_in(self: &Rc<Self>, exchange: Exchange, request: Request) {
+        let Request {
+            method,
+            target,
+            headers,
+            body,
+            peer,
+        } = request;
+        let expected = stated_length(&headers);
+        let work = |content| Work {
+            method,
+            target,
+            headers,
+            peer,
+            content,
+        };
+        let site = self.clone();
+        match body {
+            Body::Whole(content) => {
+                let work = work(content);
+                self.scheduler.enqueue(move || site.handle(exchange, work));
+            }
+            Body::Pieces(source) => {
+                let (intake, most) = (self.intake.clone(), self.max_body_size);
+                let reading = async move { intake.read(Body::Pieces(source), expected, most).await };
+                let work = work(Vec::new());
+                self.scheduler.start(reading, move |content| match content {
+                    Ok(content) => site.handle(exchange, Work { content, ..work }),
+                    // The host has answered its client already, or has none any more.
+                    Err(Shortfall::Broken(_)) => {}
+                    Err(full @ Shortfall::NoMemory) => work.give_up(exchange, &full.words()),
+                });
+            }
+        }
+    }
+
+    fn handle(&self, exchange: Exchange, work: Work) {
+        let outcome = self
+            .handlers
+            .handle(&self.lua, &self.handler, self.recover.as_ref(), exchange, work);
+        self.scheduler.expect_no_error(outcome);
+    }
+}
