@@ -224,6 +224,7 @@ fn backtrace_variable_changes_nothing() -> Result<(), Failed> {
         .env("RUST_BACKTRACE", "full")
         .finish()?;
     plain.expect_code(1)?;
+    assert!(plain.err().contains("main.luau:1: boom"), "{}", plain.err());
     assert_eq!(
         (plain.code, plain.out(), plain.err()),
         (traced.code, traced.out(), traced.err())

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
@@ -30,11 +31,23 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 const NET: &str = "--allow-net=localhost";
 
-/// A peer that reads a request's head and tells when its client has left.
-fn silent_peer() -> Result<(SocketAddr, thread::JoinHandle<Result<(), Failed>>), Failed> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let address = listener.local_addr()?;
-    let watching = thread::spawn(move || {
+/// A peer that reads one request and tells when its client has left.
+struct SilentPeer {
+    address: String,
+    left: Receiver<Result<(), Failed>>,
+}
+
+impl SilentPeer {
+    fn start() -> Result<Self, Failed> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?.to_string();
+        let (tell, left) = mpsc::channel();
+        // Where nobody connects, the thread stays behind and the test fails by its time limit.
+        thread::spawn(move || tell.send(Self::watch(&listener)));
+        Ok(Self { address, left })
+    }
+
+    fn watch(listener: &TcpListener) -> Result<(), Failed> {
         let (stream, _) = listener.accept()?;
         let mut connection = Connection::over(stream)?;
         connection.message(false)?.ok_or("no request came")?;
@@ -49,15 +62,19 @@ fn silent_peer() -> Result<(SocketAddr, thread::JoinHandle<Result<(), Failed>>),
             }
             _ => Ok(()),
         }
-    });
-    Ok((address, watching))
+    }
+
+    fn wait(&self) -> Result<(), Failed> {
+        self.left
+            .recv_timeout(Duration::from_secs(60))
+            .map_err(|_| "the client neither came nor left")?
+    }
 }
 
 fn watch(source: &str, name: &str) -> Result<(), Failed> {
-    let (address, watching) = silent_peer()?;
-    let address = address.to_string();
-    let child = Atoll::source(name, source, [NET, "--", &address])?.start()?;
-    watching.join().map_err(|_| "the peer panicked")??;
+    let peer = SilentPeer::start()?;
+    let child = Atoll::source(name, source, [NET, "--", &peer.address])?.start()?;
+    peer.wait()?;
     drop(child);
     Ok(())
 }
@@ -85,12 +102,11 @@ fn the_end_of_the_script_closes_the_connection() -> Result<(), Failed> {
 }
 
 fn the_main_error_drops_requests() -> Result<(), Failed> {
-    let (address, watching) = silent_peer()?;
-    let address = address.to_string();
+    let peer = SilentPeer::start()?;
     let source = "task.spawn(net.request, 'http://' .. process.args[1]) task.wait(0.2) error('the end')";
-    let finished = Atoll::source("main_error", source, [NET, "--", &address])?.finish()?;
+    let finished = Atoll::source("main_error", source, [NET, "--", &peer.address])?.finish()?;
     finished.expect_code(1)?;
-    watching.join().map_err(|_| "the peer panicked")?
+    peer.wait()
 }
 
 fn large_bodies_both_ways() -> Result<(), Failed> {

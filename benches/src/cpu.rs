@@ -19,7 +19,7 @@ pub(crate) fn run(atoll: &Path, rounds: usize) -> Result<(), Box<dyn Error>> {
     let mut backtrace = Vec::new();
     for _ in 0..rounds {
         let native = times(Command::new(std::env::current_exe()?).args(["luau", SCRIPT]))?;
-        let ours = |value| times(Command::new(atoll).args(["run", SCRIPT]).env("RUST_BACKTRACE", value));
+        let ours = |value| times(Command::new(atoll).args(["run", SCRIPT, "--limit", "run=600"]).env("RUST_BACKTRACE", value));
         let (without, with) = (ours("0")?, ours("1")?);
         for (name, seconds) in &without {
             let reference = native.get(name).ok_or_else(|| format!("{name} is missing from the reference"))?;

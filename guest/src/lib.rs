@@ -10,6 +10,7 @@
 mod bindings;
 mod console;
 mod fields;
+mod heap;
 mod net;
 mod problem;
 mod scheduler;

@@ -22,6 +22,7 @@ use mlua::{Function, IntoLuaMulti, Lua, MultiValue, Thread};
 
 use crate::bindings::ScriptError;
 use crate::console;
+use crate::heap::Heap;
 use crate::net::error;
 use crate::problem::{Problem, message_of};
 use crate::slice::Slice;
@@ -62,6 +63,8 @@ struct State {
     most_parked: usize,
     /// The running job's time.
     slice: Rc<Slice>,
+    /// Has room made before each job.
+    heap: Rc<Heap>,
     /// The error that ended the main script.
     failure: RefCell<Option<ScriptError>>,
     /// Set once the prelude is loaded, which itself needs a scheduler.
@@ -70,7 +73,7 @@ struct State {
 
 impl Scheduler {
     /// An empty schedule in which `most_parked` calls and deferred tasks may wait.
-    pub(crate) fn new(most_parked: usize, slice: Rc<Slice>) -> Self {
+    pub(crate) fn new(most_parked: usize, slice: Rc<Slice>, heap: Rc<Heap>) -> Self {
         Self(Rc::new(State {
             queue: RefCell::default(),
             started: RefCell::default(),
@@ -79,6 +82,7 @@ impl Scheduler {
             deferred: Cell::new(0),
             most_parked,
             slice,
+            heap,
             failure: RefCell::new(None),
             drivers: RefCell::new(None),
         }))
@@ -116,8 +120,8 @@ impl Scheduler {
         })
     }
 
-    /// Starts an operation that belongs to `thread`, and runs `then` as a job when it ends. Cancelled with
-    /// the thread's other operations by [`Scheduler::forget`].
+    /// Starts an operation that belongs to `thread`, and runs `then` as a job when it ends; `then` holds the
+    /// thread. Cancelled with the thread's other operations by [`Scheduler::forget`].
     ///
     /// # Errors
     ///
@@ -135,12 +139,10 @@ impl Scheduler {
         let (handle, registration) = AbortHandle::new_pair();
         self.0.parked.borrow_mut().insert(key, handle);
         let state = self.0.clone();
-        // The address stays the thread's own as long as the operation keeps the thread alive.
-        let thread = thread.clone();
+        // The address stays the thread's own while `then` keeps the thread alive.
         self.0.started.borrow_mut().push(Box::pin(async move {
             let outcome = Abortable::new(operation, registration).await;
             state.parked.borrow_mut().remove(&key);
-            drop(thread);
             outcome.ok().map(|outcome| Box::new(move || then(outcome)) as Job)
         }));
         Ok(())
@@ -157,6 +159,11 @@ impl Scheduler {
             let outcome = operation.await;
             Some(Box::new(move || then(outcome)) as Job)
         }));
+    }
+
+    /// Collects garbage where values of `coming` bytes need the room.
+    pub(crate) fn make_room(&self, lua: &Lua, coming: usize) {
+        self.0.heap.make_room(lua, coming);
     }
 
     /// Appends a job to the queue.
@@ -218,10 +225,10 @@ impl Scheduler {
     /// # Errors
     ///
     /// The error of the main script, at once: everything else is cancelled.
-    pub(crate) async fn run(&self) -> Result<(), ScriptError> {
+    pub(crate) async fn run(&self, lua: &Lua) -> Result<(), ScriptError> {
         let mut operations = FuturesUnordered::new();
         loop {
-            self.turn()?;
+            self.turn(lua)?;
             operations.extend(self.0.started.take());
             self.collect_ready(&mut operations).await;
             if !self.0.queue.borrow().is_empty() {
@@ -237,7 +244,7 @@ impl Scheduler {
     }
 
     /// Runs the jobs that are in the queue now, as long as a turn may last.
-    fn turn(&self) -> Result<(), ScriptError> {
+    fn turn(&self, lua: &Lua) -> Result<(), ScriptError> {
         let began = Instant::now();
         let jobs = self.0.queue.borrow().len();
         for _ in 0..jobs {
@@ -245,6 +252,7 @@ impl Scheduler {
                 break;
             };
             self.0.slice.begin();
+            self.0.heap.make_room(lua, 0);
             job();
             if let Some(failure) = self.0.failure.take() {
                 return Err(failure);

@@ -6,10 +6,12 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use mlua::{Lua, VmState};
 
+use crate::heap::Heap;
 use crate::net::error;
 use crate::vm::PRELUDE_NAME;
 
@@ -20,6 +22,8 @@ const SAFEPOINTS_PER_LOOK: u32 = 500;
 pub(crate) struct Slice {
     /// How long a job may run.
     longest: Duration,
+    /// Looked after while a job runs, as there is no other hold on it then.
+    heap: Rc<Heap>,
     /// Safepoints passed since the last look at the clock.
     safepoints: Cell<u32>,
     /// When the job was first seen by the clock; none until then, as most jobs are over before.
@@ -30,9 +34,10 @@ pub(crate) struct Slice {
 
 impl Slice {
     /// A clock for jobs of at most `longest`.
-    pub(crate) fn new(longest: Duration) -> Self {
+    pub(crate) fn new(longest: Duration, heap: Rc<Heap>) -> Self {
         Self {
             longest,
+            heap,
             safepoints: Cell::new(0),
             began: Cell::new(None),
             thrown: Cell::new(false),
@@ -64,6 +69,7 @@ impl Slice {
 
     #[cold]
     fn look(&self, lua: &Lua) -> mlua::Result<VmState> {
+        self.heap.make_room(lua, 0);
         let now = Instant::now();
         let Some(began) = self.began.get() else {
             self.began.set(Some(now));

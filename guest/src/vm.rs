@@ -3,6 +3,7 @@
 //! Called by `lib.rs`. The libraries of a script are the sandboxed standard ones, without `loadstring`, and what
 //! `prelude.luau` adds. Refuses source that is not Luau text (bytecode included).
 
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use mlua::{ChunkMode, Function, Lua, LuaOptions, MultiValue, StdLib, Table, Thre
 use crate::bindings::types::ScriptErrorKind;
 use crate::bindings::{Program, ScriptError};
 use crate::console;
+use crate::heap::{self, Heap};
 use crate::net;
 use crate::problem::message_of;
 use crate::scheduler::{Drivers, Scheduler};
@@ -30,12 +32,16 @@ const MAIN_SCRIPT: &str = "main script";
 ///
 /// The main script's own error: it is not Luau, it threw, or it waits for what nothing can end.
 pub(crate) async fn run(program: Program) -> Result<(), ScriptError> {
-    let slice = Rc::new(Slice::new(Duration::from_nanos(program.longest_run)));
+    let heap = Rc::new(Heap::new(usize::try_from(program.heap).unwrap_or(usize::MAX)));
+    let slice = Rc::new(Slice::new(
+        Duration::from_nanos(program.longest_run),
+        heap.clone(),
+    ));
     let most_parked = usize::try_from(program.parked).unwrap_or(usize::MAX);
-    let scheduler = Scheduler::new(most_parked, slice.clone());
+    let scheduler = Scheduler::new(most_parked, slice.clone(), heap.clone());
     // Declared before everything that refers into it, so dropped after it.
     let lua = Lua::new_with(StdLib::ALL_SAFE, LuaOptions::new()).map_err(not_started)?;
-    let status = prepare(&lua, &program, &scheduler).map_err(not_started)?;
+    let status = prepare(&lua, &program, &scheduler, heap).map_err(not_started)?;
     lua.set_interrupt(move |lua| slice.check(lua));
 
     let main = load(&lua, &program)?;
@@ -47,7 +53,7 @@ pub(crate) async fn run(program: Program) -> Result<(), ScriptError> {
     }
     lua.set_named_registry_value(MAIN_SCRIPT, &main)
         .map_err(not_started)?;
-    scheduler.run().await?;
+    scheduler.run(&lua).await?;
     if status
         .call::<String>(main)
         .is_ok_and(|status| status == "suspended")
@@ -65,13 +71,14 @@ pub(crate) async fn run(program: Program) -> Result<(), ScriptError> {
 }
 
 /// Adds the libraries and closes the sandbox; returns `coroutine.status`.
-fn prepare(lua: &Lua, program: &Program, scheduler: &Scheduler) -> mlua::Result<Function> {
+fn prepare(lua: &Lua, program: &Program, scheduler: &Scheduler, heap: Rc<Heap>) -> mlua::Result<Function> {
     let globals = lua.globals();
     globals.raw_remove("loadstring")?;
     globals.raw_remove("require")?;
 
     let natives = lua.create_table()?;
     console::install(lua, &natives)?;
+    heap::install(lua, &natives, heap)?;
     task::install(lua, &natives, scheduler)?;
     natives.raw_set("process", process(lua, program)?)?;
     natives.raw_set("report", report(lua, scheduler)?)?;
@@ -122,8 +129,16 @@ fn report(lua: &Lua, scheduler: &Scheduler) -> mlua::Result<Function> {
 
 /// Compiles the program's source to the thread of the main script.
 fn load(lua: &Lua, program: &Program) -> Result<Thread, ScriptError> {
+    let source = text_of(&program.source).ok_or_else(|| ScriptError {
+        kind: ScriptErrorKind::Syntax,
+        ..console::runtime_error(
+            MAIN_SCRIPT,
+            &format!("{}:1: the file is not Luau source text", program.name),
+            "",
+        )
+    })?;
     let main = lua
-        .load(program.source.as_slice())
+        .load(source.as_ref())
         .set_name(format!("@{}", program.name))
         .set_mode(ChunkMode::Text)
         .into_function()
@@ -140,6 +155,19 @@ fn load(lua: &Lua, program: &Program) -> Result<Thread, ScriptError> {
     })
 }
 
+/// The source as the compiler takes it: without a byte order mark, and with a `#!` line as a comment. None where it is
+/// binary, which mlua would take for bytecode.
+fn text_of(source: &[u8]) -> Option<Cow<'_, [u8]>> {
+    let text = source.strip_prefix(b"\xef\xbb\xbf").unwrap_or(source);
+    if text.first().is_some_and(|&byte| byte < b'\t') {
+        return None;
+    }
+    Some(match text.strip_prefix(b"#!") {
+        Some(rest) => Cow::Owned([b"--", rest].concat()),
+        None => Cow::Borrowed(text),
+    })
+}
+
 /// The libraries themselves did not fit into the heap.
 fn not_started(problem: mlua::Error) -> ScriptError {
     console::runtime_error(
@@ -147,4 +175,27 @@ fn not_started(problem: mlua::Error) -> ScriptError {
         &format!("the script was not started: {}", message_of(&problem)),
         "",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::text_of;
+
+    #[test]
+    fn source_text() {
+        let table: [(&[u8], Option<&[u8]>); 6] = [
+            (b"", Some(b"")),
+            (b"\nprint()", Some(b"\nprint()")),
+            (b"\xef\xbb\xbfprint()", Some(b"print()")),
+            (
+                b"#!/usr/bin/env atoll\nprint()",
+                Some(b"--/usr/bin/env atoll\nprint()"),
+            ),
+            (b"\x06\x03Lua", None),
+            (b"\0", None),
+        ];
+        for (source, expected) in table {
+            assert_eq!(text_of(source).as_deref(), expected, "{source:?}");
+        }
+    }
 }

@@ -53,10 +53,18 @@ fn request(
 ) -> Result<(), Problem> {
     let request = request_options::read(url, options)?;
     let intake = intake.clone();
-    scheduler.park(lua, exchange(request, intake), |lua, outcome| match outcome {
-        Ok(reply) => (true, to_table(lua, reply)?).into_lua_multi(lua),
-        Err(message) => (false, message).into_lua_multi(lua),
-    })
+    let shared = scheduler.clone();
+    scheduler.park(
+        lua,
+        exchange(request, intake),
+        move |lua, outcome| match outcome {
+            Ok(reply) => {
+                shared.make_room(lua, reply.content.len());
+                (true, to_table(lua, reply)?).into_lua_multi(lua)
+            }
+            Err(message) => (false, message).into_lua_multi(lua),
+        },
+    )
 }
 
 async fn exchange(request: Option<http_client::Request>, intake: Rc<Intake>) -> Result<Reply, String> {

@@ -231,6 +231,7 @@ impl Site {
     }
 
     fn handle(&self, exchange: Exchange, work: Work) {
+        self.scheduler.make_room(&self.lua, work.content.len());
         let outcome = self
             .handlers
             .handle(&self.lua, &self.handler, self.recover.as_ref(), exchange, work);

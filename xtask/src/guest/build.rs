@@ -4,9 +4,10 @@
 //! [`Mode::Check`] a committed component that these sources and these tools would not have made.
 
 use std::collections::BTreeMap;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, fs, io};
+use std::{env, io};
 
 use thiserror::Error;
 
@@ -85,6 +86,7 @@ pub enum BuildError {
 /// # Errors
 /// [`BuildError`] names the step that failed and what to do.
 pub fn build(root: &Path, target: &Path, mode: Mode) -> Result<Outcome, BuildError> {
+    let _lock = lock(target)?;
     let toolchain = Toolchain::find()?;
     let inputs = stamp::inputs(root)?;
     let tools = toolchain.versions()?;
@@ -105,6 +107,18 @@ pub fn build(root: &Path, target: &Path, mode: Mode) -> Result<Outcome, BuildErr
     }
 }
 
+/// Waits until no other build uses the folders below `target`: two would empty each other's. Held until dropped.
+fn lock(target: &Path) -> Result<File, BuildError> {
+    let path = target.join("guest.lock");
+    let locked = fs::create_dir_all(target)
+        .and_then(|()| File::create(&path))
+        .and_then(|file| {
+            file.lock()?;
+            Ok(file)
+        });
+    locked.map_err(|error| BuildError::File(path, error))
+}
+
 /// Runs cargo on the guest and returns the path of the core module.
 fn compile(
     root: &Path,
@@ -122,7 +136,6 @@ fn compile(
         .as_bytes(),
     );
     let runtime = exceptions::ensure(toolchain, &target.join("guest-eh"), &version)?;
-
     let guest_target = target.join("guest");
     let home = cargo_home();
     let folders = Folders {
