@@ -41,6 +41,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         output_is_not_held_back,
         a_closed_standard_output_is_survived,
         source_of_any_bytes,
+        nothing_of_a_source_is_skipped,
         line_ends_of_other_systems,
         backtrace_variable_changes_nothing,
         log_variable_keeps_standard_output_clean,
@@ -180,12 +181,11 @@ fn a_closed_standard_output_is_survived() -> Result<(), Failed> {
 }
 
 fn source_of_any_bytes() -> Result<(), Failed> {
-    let finished = Atoll::source("bytes", b"print('\xff\x00\xfe')", [""; 0])?.finish()?;
+    let finished = Atoll::source("bytes", b"print('\xff\\0\xfe')", [""; 0])?.finish()?;
     finished.expect_code(0)?;
     assert_eq!(finished.stdout, b"\xff\x00\xfe\n");
     for source in [
         &b"\xff\xfe"[..],
-        b"\x00",
         b"\x1bLua",
         b"print('unfinished",
         b"--[[ unfinished",
@@ -200,6 +200,18 @@ fn source_of_any_bytes() -> Result<(), Failed> {
         let finished = Atoll::source("bytes_empty", source, [""; 0])?.finish()?;
         finished.expect_code(0)?;
         assert!(finished.stdout.is_empty() && finished.stderr.is_empty());
+    }
+    Ok(())
+}
+
+fn nothing_of_a_source_is_skipped() -> Result<(), Failed> {
+    // The parser takes NUL for the end of the text; what follows it must not go unseen.
+    for source in [&b"print('seen')\0 hidden ("[..], b"\0", b"print('seen') --\0"] {
+        let finished = Atoll::source("nul", source, [""; 0])?.finish()?;
+        finished.expect_code(1)?;
+        if !finished.err().starts_with("error: main.luau:1: ") || !finished.out().is_empty() {
+            return Err(format!("{source:?}: {}{}", finished.out(), finished.err()).into());
+        }
     }
     Ok(())
 }

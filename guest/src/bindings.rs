@@ -5,6 +5,7 @@
 #![allow(
     missing_docs,
     unreachable_pub,
+    clippy::all,
     reason = "generated; the documentation is in the WIT files"
 )]
 

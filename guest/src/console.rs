@@ -8,7 +8,7 @@ use mlua::{Lua, Table};
 
 use crate::bindings::console::{self, Output};
 use crate::bindings::types::{ScriptError, ScriptErrorKind};
-use crate::vm::PRELUDE_NAME;
+use crate::prelude;
 
 /// Frames of a stack trace that are shown: enough to find the place, few enough to read.
 const LONGEST_TRACE: usize = 32;
@@ -46,7 +46,7 @@ pub(crate) fn runtime_error(origin: &str, message: &str, trace: &str) -> ScriptE
 fn script_frames(trace: &str) -> String {
     let frames: Vec<&str> = trace
         .lines()
-        .filter(|frame| !frame.is_empty() && !frame.starts_with(PRELUDE_NAME) && !frame.starts_with("[C]"))
+        .filter(|frame| !frame.is_empty() && !frame.starts_with(prelude::NAME) && !frame.starts_with("[C]"))
         .collect();
     let mut shown = frames
         .iter()

@@ -118,7 +118,7 @@ pub(crate) fn whole_number(value: &Value) -> Option<u64> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     match *value {
         Value::Integer(given) => u64::try_from(given).ok(),
-        Value::Number(given) if given >= 0.0 && given <= EXACT && given.fract() == 0.0 => Some(given as u64),
+        Value::Number(given) if (0.0..=EXACT).contains(&given) && given.fract() == 0.0 => Some(given as u64),
         _ => None,
     }
 }

@@ -5,13 +5,14 @@
 //! decides nothing about permissions.
 //!
 //! Reading order: [`vm`] builds the virtual machine, [`scheduler`] parks and resumes coroutines,
-//! `prelude.luau` is the Luau half of every function that waits, [`task`] and [`net`] are the Rust halves.
+//! [`prelude`] is the Luau half of every function that waits, [`task`] and [`net`] are the Rust halves.
 
 mod bindings;
 mod console;
 mod fields;
 mod heap;
 mod net;
+mod prelude;
 mod problem;
 mod scheduler;
 mod slice;

@@ -13,7 +13,7 @@ use mlua::{Lua, VmState};
 
 use crate::heap::Heap;
 use crate::net::error;
-use crate::vm::PRELUDE_NAME;
+use crate::prelude;
 
 /// Safepoints between two looks at the clock, which costs a call to the host.
 const SAFEPOINTS_PER_LOOK: u32 = 500;
@@ -114,7 +114,7 @@ fn script_position(lua: &Lua) -> Option<String> {
             (name.unwrap_or_default(), frame.current_line())
         });
         match frame {
-            Some((name, _)) if name == PRELUDE_NAME => return None,
+            Some((name, _)) if name == prelude::NAME => return None,
             Some((name, Some(line))) if line > 0 => return Some(format!("{name}:{line}: ")),
             Some(_) => {}
             None => break,

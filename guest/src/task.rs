@@ -1,6 +1,6 @@
 //! The Rust half of the `task` library: waits, delays and deferred tasks.
 //!
-//! Called by `prelude.luau`, which has checked the types of threads and functions and resumes threads itself.
+//! Called by `prelude/task.luau`, which has checked the types of threads and functions and resumes threads itself.
 //! `task.spawn` needs nothing from here.
 
 use std::time::{Duration, Instant};

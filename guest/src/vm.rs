@@ -1,27 +1,25 @@
 //! Builds the Luau virtual machine for one program, and runs the program in it.
 //!
 //! Called by `lib.rs`. The libraries of a script are the sandboxed standard ones, without `loadstring`, and what
-//! `prelude.luau` adds. Refuses source that is not Luau text (bytecode included).
+//! `prelude/` adds. Refuses source that is not Luau text (bytecode included).
 
 use std::borrow::Cow;
 use std::rc::Rc;
 use std::time::Duration;
 
 use mlua::prelude::LuaString;
-use mlua::{ChunkMode, Function, Lua, LuaOptions, MultiValue, StdLib, Table, Thread, Value};
+use mlua::{ChunkMode, Function, Lua, LuaOptions, MultiValue, StdLib, Table, Thread, ThreadStatus, Value};
 
 use crate::bindings::types::ScriptErrorKind;
 use crate::bindings::{Program, ScriptError};
 use crate::console;
 use crate::heap::{self, Heap};
 use crate::net;
+use crate::prelude;
 use crate::problem::message_of;
-use crate::scheduler::{Drivers, Scheduler};
+use crate::scheduler::Scheduler;
 use crate::slice::Slice;
 use crate::task;
-
-/// What stack traces call the prelude, so that its frames can be left out of them.
-pub(crate) const PRELUDE_NAME: &str = "[atoll]";
 
 /// Who the main script is in reports.
 const MAIN_SCRIPT: &str = "main script";
@@ -41,7 +39,7 @@ pub(crate) async fn run(program: Program) -> Result<(), ScriptError> {
     let scheduler = Scheduler::new(most_parked, slice.clone(), heap.clone());
     // Declared before everything that refers into it, so dropped after it.
     let lua = Lua::new_with(StdLib::ALL_SAFE, LuaOptions::new()).map_err(not_started)?;
-    let status = prepare(&lua, &program, &scheduler, heap).map_err(not_started)?;
+    prepare(&lua, &program, &scheduler, heap).map_err(not_started)?;
     lua.set_interrupt(move |lua| slice.check(lua));
 
     let main = load(&lua, &program)?;
@@ -54,10 +52,7 @@ pub(crate) async fn run(program: Program) -> Result<(), ScriptError> {
     lua.set_named_registry_value(MAIN_SCRIPT, &main)
         .map_err(not_started)?;
     scheduler.run(&lua).await?;
-    if status
-        .call::<String>(main)
-        .is_ok_and(|status| status == "suspended")
-    {
+    if main.status() == ThreadStatus::Resumable {
         return Err(console::runtime_error(
             MAIN_SCRIPT,
             &format!(
@@ -70,34 +65,25 @@ pub(crate) async fn run(program: Program) -> Result<(), ScriptError> {
     Ok(())
 }
 
-/// Adds the libraries and closes the sandbox; returns `coroutine.status`.
-fn prepare(lua: &Lua, program: &Program, scheduler: &Scheduler, heap: Rc<Heap>) -> mlua::Result<Function> {
+/// Adds the libraries and closes the sandbox.
+fn prepare(lua: &Lua, program: &Program, scheduler: &Scheduler, heap: Rc<Heap>) -> mlua::Result<()> {
     let globals = lua.globals();
     globals.raw_remove("loadstring")?;
-    globals.raw_remove("require")?;
 
     let natives = lua.create_table()?;
     console::install(lua, &natives)?;
     heap::install(lua, &natives, heap)?;
     task::install(lua, &natives, scheduler)?;
-    natives.raw_set("process", process(lua, program)?)?;
     natives.raw_set("report", report(lua, scheduler)?)?;
     let serving = net::install(lua, &natives, scheduler, program.heap)?;
 
-    let prelude: Table = lua
-        .load(include_str!("prelude.luau"))
-        .set_name(format!("={PRELUDE_NAME}"))
-        .set_mode(ChunkMode::Text)
-        .call(natives)?;
-    scheduler.set_drivers(Drivers {
-        wake: prelude.raw_get("wake")?,
-        drive: prelude.raw_get("drive")?,
-    });
-    serving.set_driver(prelude.raw_get("handle_request")?);
+    let libraries = prelude::load(lua, &natives, &process(lua, program)?)?;
+    scheduler.set_drivers(libraries.drivers);
+    serving.set_driver(libraries.handle_request);
 
     lua.sandbox(true)?;
     lua.set_memory_limit(usize::try_from(program.heap).unwrap_or(usize::MAX))?;
-    prelude.raw_get("status")
+    Ok(())
 }
 
 /// The `process` library: what stood on the command line after `--`.
@@ -133,7 +119,7 @@ fn load(lua: &Lua, program: &Program) -> Result<Thread, ScriptError> {
         kind: ScriptErrorKind::Syntax,
         ..console::runtime_error(
             MAIN_SCRIPT,
-            &format!("{}:1: the file is not Luau source text", program.name),
+            &format!("{}: the file is not Luau source text", program.name),
             "",
         )
     })?;

@@ -1,6 +1,6 @@
 //! The Rust half of the `net` library.
 //!
-//! Called by `vm.rs` once; `prelude.luau` calls the natives. Permissions and sockets are the host's.
+//! Called by `vm.rs` once; `prelude/net.luau` calls the natives. Permissions and sockets are the host's.
 
 pub(crate) mod error;
 mod handler;

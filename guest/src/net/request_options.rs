@@ -7,7 +7,7 @@ use mlua::{Table, Value};
 use crate::bindings::http_client;
 use crate::fields::{Fields, shown};
 use crate::net::header;
-use crate::net::target::{with_query, with_scheme};
+use crate::net::target::{Pairs, with_query, with_scheme};
 use crate::problem::Problem;
 
 /// Bytes of content that a response may have unless the script says otherwise.
@@ -99,7 +99,7 @@ fn content_of(fields: &Fields<'_>) -> Result<Vec<u8>, Problem> {
 }
 
 /// Names and values of the query table, ordered by name.
-fn query_of(fields: &Fields<'_>, table: &Table) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Problem> {
+fn query_of(fields: &Fields<'_>, table: &Table) -> Result<Pairs, Problem> {
     let mut query = Vec::new();
     for pair in table.pairs::<Value, Value>() {
         let (name, value) = pair?;

@@ -4,13 +4,16 @@
 
 use percent_encoding::percent_decode;
 
+/// Names and values of a query, decoded: any bytes.
+pub(crate) type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// A request-target (RFC 9112, section 3.2) as a script sees it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Target {
     /// The percent-decoded path; any bytes.
     pub(crate) path: Vec<u8>,
     /// Names and values of the query, decoded, in order of appearance.
-    pub(crate) query: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(crate) query: Pairs,
 }
 
 impl Target {
@@ -43,7 +46,7 @@ fn halves(target: &str) -> (&str, Option<&str>) {
     }
 }
 
-fn pairs(query: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
+fn pairs(query: &str) -> Pairs {
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     pairs
         .map(|pair| {
@@ -68,7 +71,7 @@ pub(crate) fn with_scheme(url: &str) -> String {
 /// The length of `scheme://` (RFC 3986, section 3.1) at the start.
 fn scheme_length(url: &str) -> Option<usize> {
     let end = url.find("://")?;
-    let scheme = url[..end].as_bytes();
+    let scheme = &url.as_bytes()[..end];
     let starts = scheme.first().is_some_and(u8::is_ascii_alphabetic);
     let goes_on = scheme
         .iter()
@@ -105,7 +108,7 @@ pub(crate) fn with_query(url: &str, query: &[(Vec<u8>, Vec<u8>)]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Target, raw_path, with_query, with_scheme};
+    use super::{Pairs, Target, raw_path, with_query, with_scheme};
 
     fn pair(name: &str, value: &str) -> (Vec<u8>, Vec<u8>) {
         (name.into(), value.into())
@@ -131,7 +134,7 @@ mod tests {
 
     #[test]
     fn queries() {
-        let table: [(&str, Vec<(Vec<u8>, Vec<u8>)>); 6] = [
+        let table: [(&str, Pairs); 6] = [
             ("/", vec![]),
             ("/?", vec![]),
             ("/?a=1&b=2", vec![pair("a", "1"), pair("b", "2")]),

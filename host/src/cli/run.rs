@@ -38,7 +38,7 @@ pub(super) fn run(config: Config) -> Exit {
         Ok(executor) => executor,
         Err(error) => return fail(Exit::Failed, &format!("cannot start: {error}")),
     };
-    executor.block_on(async {
+    let exit = executor.block_on(async {
         let stop = Stop::new();
         let signals = match Signals::new() {
             Ok(signals) => signals,
@@ -52,7 +52,10 @@ pub(super) fn run(config: Config) -> Exit {
             },
             exit = signals.obey(stop.clone()) => exit,
         }
-    })
+    });
+    // A name that the system still looks up must not hold up the end.
+    executor.shutdown_background();
+    exit
 }
 
 /// What the user is told of how the script ended.

@@ -165,6 +165,10 @@ impl Client {
         own.entry(header::USER_AGENT)
             .or_insert(HeaderValue::from_static(concat!("Atoll/", env!("CARGO_PKG_VERSION"))));
         own.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+        // Methods that stand for content say that there is none (RFC 9110, section 8.6).
+        if content.is_empty() && matches!(*method, Method::POST | Method::PUT | Method::PATCH) {
+            own.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         self.pool.request(request).await.map_err(|error| Error::exchange(&error))
     }
 }
@@ -174,7 +178,13 @@ fn parse(text: &str) -> Result<Url, Error> {
     if let Some(odd) = text.chars().find(|c| c.is_control() || matches!(c, ' ' | '\\')) {
         return Err(Error::InvalidUrl(format!("{odd:?} in {text:?}; percent-encode it")));
     }
-    Url::parse(text).map_err(|error| Error::InvalidUrl(format!("{error} in {text:?}")))
+    Url::parse(text).map_err(|error| {
+        let problem = match error {
+            url::ParseError::EmptyHost => "missing host".to_owned(),
+            other => other.to_string(),
+        };
+        Error::InvalidUrl(format!("{problem} in {text:?}"))
+    })
 }
 
 /// What the permissions are asked about.

@@ -271,21 +271,37 @@ fn find_rust() -> Option<(PathBuf, PathBuf)> {
 }
 
 fn missing_rust() -> Vec<Missing> {
-    let package = |file: &str, package| Missing {
-        what: format!("`{file}`"),
-        cure: format!("`apt-get install {package}`, or `rustup component add rust-src`"),
-        package: Some(package),
-    };
-    if Path::new("/etc/debian_version").exists() {
-        return vec![
-            package("/usr/bin/rustc", "rustc-web"),
-            package("/usr/bin/cargo", "cargo-web"),
-            package("/usr/lib/rustlib/src", "rust-web-src"),
-        ];
+    let sources = "`rustup component add rust-src`";
+    if let Some(rustc) = env::var_os("RUSTC") {
+        let what = format!(
+            "the source of the standard library beside RUSTC ({})",
+            rustc.display()
+        );
+        return vec![Missing {
+            what,
+            cure: format!("{sources}, or unset RUSTC"),
+            package: None,
+        }];
     }
+    if Path::new("/etc/debian_version").exists() {
+        return [
+            ("/usr/bin/rustc", "rustc-web"),
+            ("/usr/bin/cargo", "cargo-web"),
+            ("/usr/lib/rustlib/src/rust/library/std/Cargo.toml", "rust-web-src"),
+        ]
+        .into_iter()
+        .filter(|(file, _)| !Path::new(file).exists())
+        .map(|(file, package)| Missing {
+            what: format!("`{file}`"),
+            cure: format!("`apt-get install {package}`, or {sources}"),
+            package: Some(package),
+        })
+        .collect();
+    }
+    let what = "a rustc with the sources of the standard library".to_owned();
     vec![Missing {
-        what: "a rustc with the sources of the standard library".to_owned(),
-        cure: "`rustup component add rust-src`".to_owned(),
+        what,
+        cure: sources.to_owned(),
         package: None,
     }]
 }

@@ -72,14 +72,13 @@ pub(super) async fn serve(
     let mut closing = pin!(shared.closing.cancelled());
     let mut told = false;
     let ended = loop {
-        let step = std::future::poll_fn(|context| connection.poll_without_shutdown(context));
         tokio::select! {
             () = shared.aborting.cancelled() => return,
             () = &mut closing, if !told => {
                 told = true;
                 std::pin::Pin::new(&mut connection).graceful_shutdown();
             }
-            ended = step => break ended,
+            ended = &mut connection => break ended,
         }
     };
     let parts = connection.into_parts();

@@ -1,0 +1,45 @@
+//! Loads the Luau half of the libraries, the files in `prelude/`.
+//!
+//! Called by `vm.rs` once, before the sandbox is closed. `core.luau` says how natives and these files work together.
+
+use mlua::{ChunkMode, Function, Lua, Table};
+
+use crate::scheduler::Drivers;
+
+/// What stack traces call the prelude, so that its frames can be left out of them.
+pub(crate) const NAME: &str = "[atoll]";
+
+/// What Rust needs of the loaded prelude.
+pub(crate) struct Libraries {
+    /// Resume coroutines.
+    pub(crate) drivers: Drivers,
+    /// Runs a request's handler: `handle_request(handler, recover, exchange, request)`.
+    pub(crate) handle_request: Function,
+}
+
+/// Sets the globals of scripts.
+///
+/// # Errors
+///
+/// When the Luau heap is full.
+pub(crate) fn load(lua: &Lua, natives: &Table, process: &Table) -> mlua::Result<Libraries> {
+    let core: Table = chunk(lua, include_str!("prelude/core.luau"))?.call(natives)?;
+    let task: Table = chunk(lua, include_str!("prelude/task.luau"))?.call((natives, &core))?;
+    let (net, handle_request): (Table, Function) =
+        chunk(lua, include_str!("prelude/net.luau"))?.call((natives, &core))?;
+    chunk(lua, include_str!("prelude/globals.luau"))?.call::<()>((natives, net, process, task))?;
+    Ok(Libraries {
+        drivers: Drivers {
+            wake: core.raw_get("wake")?,
+            drive: core.raw_get("drive")?,
+        },
+        handle_request,
+    })
+}
+
+fn chunk(lua: &Lua, source: &str) -> mlua::Result<Function> {
+    lua.load(source)
+        .set_name(format!("={NAME}"))
+        .set_mode(ChunkMode::Text)
+        .into_function()
+}
