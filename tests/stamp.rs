@@ -11,8 +11,8 @@ type Case = (&'static str, fn(&Path), Vec<Stale>);
 
 #[test]
 fn prebuilt_guest_is_fresh() {
-    let stale =
-        stamp::stale(project().parent().expect("the package lies in the project")).expect("the stamp is readable");
+    let stale = stamp::stale(project().parent().expect("the package lies in the project"))
+        .expect("the stamp is readable");
     let reasons: Vec<String> = stale.iter().map(ToString::to_string).collect();
     assert!(
         reasons.is_empty(),

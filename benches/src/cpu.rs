@@ -19,10 +19,18 @@ pub(crate) fn run(atoll: &Path, rounds: usize) -> Result<(), Box<dyn Error>> {
     let mut backtrace = Vec::new();
     for _ in 0..rounds {
         let native = times(Command::new(std::env::current_exe()?).args(["luau", SCRIPT]))?;
-        let ours = |value| times(Command::new(atoll).args(["run", SCRIPT, "--limit", "run=600"]).env("RUST_BACKTRACE", value));
+        let ours = |value| {
+            times(
+                Command::new(atoll)
+                    .args(["run", SCRIPT, "--limit", "run=600"])
+                    .env("RUST_BACKTRACE", value),
+            )
+        };
         let (without, with) = (ours("0")?, ours("1")?);
         for (name, seconds) in &without {
-            let reference = native.get(name).ok_or_else(|| format!("{name} is missing from the reference"))?;
+            let reference = native
+                .get(name)
+                .ok_or_else(|| format!("{name} is missing from the reference"))?;
             ratios.entry(name.clone()).or_default().push(seconds / reference);
         }
         let errors = |times: &Times| times.get("pcall-error").copied().unwrap_or(f64::NAN);
@@ -55,5 +63,7 @@ fn times(command: &mut Command) -> Result<Times, Box<dyn Error>> {
         return Err(format!("{command:?} failed: {}", String::from_utf8_lossy(&output.stderr)).into());
     }
     let pairs = text.lines().filter_map(|line| line.split_once(' '));
-    Ok(pairs.map(|(name, time)| Ok((name.to_owned(), time.parse()?))).collect::<Result<_, std::num::ParseFloatError>>()?)
+    Ok(pairs
+        .map(|(name, time)| Ok((name.to_owned(), time.parse()?)))
+        .collect::<Result<_, std::num::ParseFloatError>>()?)
 }

@@ -31,10 +31,18 @@ struct Work {
 }
 
 /// Prints the ratio of Atoll to hyper for each kind of request.
-pub(crate) fn run(atoll: &Path, rounds: usize, seconds: f64, connections: usize) -> Result<(), Box<dyn Error>> {
+pub(crate) fn run(
+    atoll: &Path,
+    rounds: usize,
+    seconds: f64,
+    connections: usize,
+) -> Result<(), Box<dyn Error>> {
     pin_to(CLIENT_CORE)?;
     let work = [
-        Work { name: "hello", request: b"GET / HTTP/1.1\r\nhost: bench\r\n\r\n".to_vec() },
+        Work {
+            name: "hello",
+            request: b"GET / HTTP/1.1\r\nhost: bench\r\n\r\n".to_vec(),
+        },
         Work {
             name: "echo 1 KiB",
             request: [
@@ -45,15 +53,30 @@ pub(crate) fn run(atoll: &Path, rounds: usize, seconds: f64, connections: usize)
         },
     ];
     let time = Duration::from_secs_f64(seconds);
-    println!("requests/s, {connections} connections, one core each, median of {rounds} rounds (lowest to highest)");
+    println!(
+        "requests/s, {connections} connections, one core each, median of {rounds} rounds (lowest to highest)"
+    );
     for Work { name, request } in work {
         let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..rounds {
             let allow = "--allow-listen=localhost";
-            let atoll = Server::start(Command::new("taskset").args(["-c", SERVER_CORE]).arg(atoll).args(["run", SCRIPT, allow]))?;
+            let atoll = Server::start(
+                Command::new("taskset")
+                    .args(["-c", SERVER_CORE])
+                    .arg(atoll)
+                    .args(["run", SCRIPT, allow]),
+            )?;
             let own = std::env::current_exe()?;
-            let hyper = Server::start(Command::new("taskset").args(["-c", SERVER_CORE]).arg(own).arg("hyper"))?;
-            let (a, h) = (load(&atoll, &request, time, connections)?, load(&hyper, &request, time, connections)?);
+            let hyper = Server::start(
+                Command::new("taskset")
+                    .args(["-c", SERVER_CORE])
+                    .arg(own)
+                    .arg("hyper"),
+            )?;
+            let (a, h) = (
+                load(&atoll, &request, time, connections)?,
+                load(&hyper, &request, time, connections)?,
+            );
             ours.push(a);
             theirs.push(h);
             ratios.push(a / h);
@@ -66,20 +89,23 @@ pub(crate) fn run(atoll: &Path, rounds: usize, seconds: f64, connections: usize)
 
 /// Serves the same with hyper alone, on one thread.
 pub(crate) fn reference() -> Result<(), Box<dyn Error>> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        eprintln!("listening on http://{}", listener.local_addr()?);
-        loop {
-            let (stream, _) = listener.accept().await?;
-            stream.set_nodelay(true)?;
-            tokio::spawn(
-                http1::Builder::new()
-                    .timer(TokioTimer::new())
-                    .pipeline_flush(true)
-                    .serve_connection(TokioIo::new(stream), service_fn(answer)),
-            );
-        }
-    })
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(async {
+            #[expect(clippy::disallowed_methods, reason = "the reference has no permissions")]
+            let listener = TcpListener::bind("127.0.0.1:0").await?;
+            eprintln!("listening on http://{}", listener.local_addr()?);
+            loop {
+                let (stream, _) = listener.accept().await?;
+                stream.set_nodelay(true)?;
+                tokio::spawn(
+                    http1::Builder::new()
+                        .timer(TokioTimer::new())
+                        .serve_connection(TokioIo::new(stream), service_fn(answer)),
+                );
+            }
+        })
 }
 
 async fn answer(request: hyper::Request<Incoming>) -> Result<hyper::Response<Full<Bytes>>, hyper::Error> {
@@ -106,9 +132,19 @@ impl Server {
         let stderr = process.stderr.take().ok_or("the server has no standard error")?;
         let mut line = String::new();
         BufReader::new(stderr).read_line(&mut line)?;
-        let address = line.trim().strip_prefix("listening on http://").map(ToOwned::to_owned);
-        let server = Server { process, address: address.unwrap_or_default() };
-        if server.address.is_empty() { Err(format!("the server did not start: {line}").into()) } else { Ok(server) }
+        let address = line
+            .trim()
+            .strip_prefix("listening on http://")
+            .map(ToOwned::to_owned);
+        let server = Server {
+            process,
+            address: address.unwrap_or_default(),
+        };
+        if server.address.is_empty() {
+            Err(format!("the server did not start: {line}").into())
+        } else {
+            Ok(server)
+        }
     }
 }
 
@@ -122,21 +158,25 @@ impl Drop for Server {
 
 /// Sends the request over and over on each connection, and returns the responses per second.
 fn load(server: &Server, request: &[u8], time: Duration, connections: usize) -> Result<f64, Box<dyn Error>> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-        let start = Instant::now();
-        let tasks: Vec<_> = (0..connections)
-            .map(|_| tokio::task::spawn(exchange(server.address.clone(), request.to_vec(), start + time)))
-            .collect();
-        let mut responses = 0;
-        for task in tasks {
-            responses += task.await??;
-        }
-        Ok(f64::from(responses) / start.elapsed().as_secs_f64())
-    })
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(async {
+            let start = Instant::now();
+            let tasks: Vec<_> = (0..connections)
+                .map(|_| tokio::task::spawn(exchange(server.address.clone(), request.to_vec(), start + time)))
+                .collect();
+            let mut responses = 0;
+            for task in tasks {
+                responses += task.await??;
+            }
+            Ok(f64::from(responses) / start.elapsed().as_secs_f64())
+        })
 }
 
 /// One connection's load: every response must be as long as the first, and a 200.
 async fn exchange(address: String, request: Vec<u8>, end: Instant) -> std::io::Result<u32> {
+    #[expect(clippy::disallowed_methods, reason = "the load comes from outside")]
     let mut stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let mut buffer = vec![0; 16 << 10];
@@ -166,13 +206,26 @@ async fn exchange(address: String, request: Vec<u8>, end: Instant) -> std::io::R
 fn whole(bytes: &[u8]) -> Option<usize> {
     let head = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
     let text = std::str::from_utf8(&bytes[..head]).ok()?.to_ascii_lowercase();
-    let content = text.split("content-length: ").nth(1)?.split("\r\n").next()?.parse::<usize>().ok()?;
+    let content = text
+        .split("content-length: ")
+        .nth(1)?
+        .split("\r\n")
+        .next()?
+        .parse::<usize>()
+        .ok()?;
     Some(head + content)
 }
 
 /// Moves this process to one processor.
 fn pin_to(core: &str) -> Result<(), Box<dyn Error>> {
     let own = std::process::id().to_string();
-    let done = Command::new("taskset").args(["-p", "-c", core, &own]).stdout(Stdio::null()).status()?;
-    if done.success() { Ok(()) } else { Err("taskset failed: two processors are needed".into()) }
+    let done = Command::new("taskset")
+        .args(["-p", "-c", core, &own])
+        .stdout(Stdio::null())
+        .status()?;
+    if done.success() {
+        Ok(())
+    } else {
+        Err("taskset failed: two processors are needed".into())
+    }
 }

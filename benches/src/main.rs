@@ -58,7 +58,12 @@ enum What {
 
 fn main() -> ExitCode {
     let done = match Args::parse().what {
-        What::Http { atoll, rounds, seconds, connections } => http::run(&atoll, rounds, seconds, connections),
+        What::Http {
+            atoll,
+            rounds,
+            seconds,
+            connections,
+        } => http::run(&atoll, rounds, seconds, connections),
         What::Cpu { atoll, rounds } => cpu::run(&atoll, rounds),
         What::Hyper => http::reference(),
         What::Luau { script } => cpu::reference(&script),

@@ -115,13 +115,9 @@ fn report(lua: &Lua, scheduler: &Scheduler) -> mlua::Result<Function> {
 
 /// Compiles the program's source to the thread of the main script.
 fn load(lua: &Lua, program: &Program) -> Result<Thread, ScriptError> {
-    let source = text_of(&program.source).ok_or_else(|| ScriptError {
+    let source = text_of(&program.source).map_err(|(line, fault)| ScriptError {
         kind: ScriptErrorKind::Syntax,
-        ..console::runtime_error(
-            MAIN_SCRIPT,
-            &format!("{}: the file is not Luau source text", program.name),
-            "",
-        )
+        ..console::runtime_error(MAIN_SCRIPT, &format!("{}:{line}: {fault}", program.name), "")
     })?;
     let main = lua
         .load(source.as_ref())
@@ -141,14 +137,21 @@ fn load(lua: &Lua, program: &Program) -> Result<Thread, ScriptError> {
     })
 }
 
-/// The source as the compiler takes it: without a byte order mark, and with a `#!` line as a comment. None where it is
-/// binary, which mlua would take for bytecode.
-fn text_of(source: &[u8]) -> Option<Cow<'_, [u8]>> {
+/// The source as the compiler takes it: without a byte order mark, and with a `#!` line as a comment.
+///
+/// # Errors
+///
+/// The line and the fault of what the compiler would misread: bytecode, and text behind a NUL.
+fn text_of(source: &[u8]) -> Result<Cow<'_, [u8]>, (usize, &'static str)> {
     let text = source.strip_prefix(b"\xef\xbb\xbf").unwrap_or(source);
-    if text.first().is_some_and(|&byte| byte < b'\t') {
-        return None;
+    if text.first().is_some_and(|&byte| (1..b'\t').contains(&byte)) {
+        return Err((1, "the file is not Luau source text"));
     }
-    Some(match text.strip_prefix(b"#!") {
+    if let Some(end) = text.iter().position(|&byte| byte == 0) {
+        let line = 1 + text[..end].iter().filter(|&&byte| byte == b'\n').count();
+        return Err((line, "a NUL byte, which Luau would take for the end of the file"));
+    }
+    Ok(match text.strip_prefix(b"#!") {
         Some(rest) => Cow::Owned([b"--", rest].concat()),
         None => Cow::Borrowed(text),
     })

@@ -53,16 +53,29 @@ impl Config {
             .deny_net(rules("--deny-net", &args.deny_net)?)
             .allow_listen(rules("--allow-listen", &args.allow_listen)?)
             .deny_listen(rules("--deny-listen", &args.deny_listen)?);
-        let permissions = if args.allow_all { permissions.allow_all() } else { permissions };
-        Ok(Config { script: args.script, permissions, limits, arguments: args.arguments })
+        let permissions = if args.allow_all {
+            permissions.allow_all()
+        } else {
+            permissions
+        };
+        Ok(Config {
+            script: args.script,
+            permissions,
+            limits,
+            arguments: args.arguments,
+        })
     }
 }
 
 fn rules<R: FromStr<Err = RuleError>>(flag: &'static str, words: &[String]) -> Result<Vec<R>, ConfigError> {
-    words.iter().map(|word| word.parse().map_err(|cause| ConfigError::Rule { flag, cause })).collect()
+    words
+        .iter()
+        .map(|word| word.parse().map_err(|cause| ConfigError::Rule { flag, cause }))
+        .collect()
 }
 
 fn wall(text: String) -> Result<Duration, ConfigError> {
     let time = text.parse().ok().filter(|seconds| *seconds > 0.0);
-    time.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).ok_or(ConfigError::Timeout(text))
+    time.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or(ConfigError::Timeout(text))
 }

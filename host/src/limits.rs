@@ -160,8 +160,9 @@ impl Limits {
     ///
     /// Sizes take `k`, `m` or `g` (powers of 1024); times are seconds, with fractions.
     pub fn set(&mut self, assignment: &str) -> Result<(), LimitError> {
-        let (name, value) =
-            assignment.split_once('=').ok_or_else(|| LimitError::NoValue(assignment.to_owned()))?;
+        let (name, value) = assignment
+            .split_once('=')
+            .ok_or_else(|| LimitError::NoValue(assignment.to_owned()))?;
         let entry = ENTRIES
             .iter()
             .find(|entry| entry.name == name)
@@ -180,7 +181,10 @@ impl Limits {
 
     /// One line per limit: its name and what it bounds.
     pub fn help() -> String {
-        ENTRIES.iter().map(|entry| format!("  {:<16}{}\n", entry.name, entry.meaning)).collect()
+        ENTRIES
+            .iter()
+            .map(|entry| format!("  {:<16}{}\n", entry.name, entry.meaning))
+            .collect()
     }
 
     /// Bytes that the Luau heap may hold: three quarters, so that a script meets a Luau error while the
@@ -191,7 +195,10 @@ impl Limits {
 }
 
 fn count(text: &str) -> Result<u32, String> {
-    text.parse().ok().filter(|value| *value > 0).ok_or_else(|| format!("an integer from 1 to {}", u32::MAX))
+    text.parse()
+        .ok()
+        .filter(|value| *value > 0)
+        .ok_or_else(|| format!("an integer from 1 to {}", u32::MAX))
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -214,7 +221,13 @@ fn bytes(text: &str, least: u64, most: u64) -> Result<u64, String> {
         .ok()
         .and_then(|value| value.checked_mul(1 << shift))
         .filter(|value| (least..=most).contains(value))
-        .ok_or_else(|| format!("a size from {} to {} (as 65536, 64k, 256m or 1g)", size(least), size(most)))
+        .ok_or_else(|| {
+            format!(
+                "a size from {} to {} (as 65536, 64k, 256m or 1g)",
+                size(least),
+                size(most)
+            )
+        })
 }
 
 /// A size as a person would write it.
@@ -233,7 +246,8 @@ mod tests {
 
     #[test]
     fn every_limit_can_be_set() {
-        let cases: &[(&str, fn(&Limits) -> bool)] = &[
+        type Case = (&'static str, fn(&Limits) -> bool);
+        let cases: &[Case] = &[
             ("memory=256m", |l| l.memory == 256 << 20),
             ("stack=1M", |l| l.stack == 1 << 20),
             ("run=0.5", |l| l.run == Duration::from_millis(500)),
@@ -259,19 +273,46 @@ mod tests {
     #[test]
     fn a_bad_limit_names_the_rule() {
         let cases = [
-            ("memory", "limit \"memory\" needs a value: NAME=VALUE, as in memory=256m"),
-            ("memory=1k", "limit memory must be a size from 16m to 4g (as 65536, 64k, 256m or 1g), got \"1k\""),
-            ("memory=", "limit memory must be a size from 16m to 4g (as 65536, 64k, 256m or 1g), got \"\""),
-            ("memory=é", "limit memory must be a size from 16m to 4g (as 65536, 64k, 256m or 1g), got \"é\""),
-            ("run=-1", "limit run must be a number of seconds from 0.001 to 86400, got \"-1\""),
-            ("run=inf", "limit run must be a number of seconds from 0.001 to 86400, got \"inf\""),
-            ("parked=0", "limit parked must be an integer from 1 to 4294967295, got \"0\""),
+            (
+                "memory",
+                "limit \"memory\" needs a value: NAME=VALUE, as in memory=256m",
+            ),
+            (
+                "memory=1k",
+                "limit memory must be a size from 16m to 4g (as 65536, 64k, 256m or 1g), got \"1k\"",
+            ),
+            (
+                "memory=",
+                "limit memory must be a size from 16m to 4g (as 65536, 64k, 256m or 1g), got \"\"",
+            ),
+            (
+                "memory=é",
+                "limit memory must be a size from 16m to 4g (as 65536, 64k, 256m or 1g), got \"é\"",
+            ),
+            (
+                "run=-1",
+                "limit run must be a number of seconds from 0.001 to 86400, got \"-1\"",
+            ),
+            (
+                "run=inf",
+                "limit run must be a number of seconds from 0.001 to 86400, got \"inf\"",
+            ),
+            (
+                "parked=0",
+                "limit parked must be an integer from 1 to 4294967295, got \"0\"",
+            ),
         ];
         for (text, message) in cases {
             let error = Limits::default().set(text).expect_err(text);
             assert_eq!(error.to_string(), message);
         }
-        let unknown = Limits::default().set("speed=1").expect_err("no such limit").to_string();
-        assert!(unknown.starts_with("there is no limit \"speed\"; the limits are memory, stack, run"), "{unknown}");
+        let unknown = Limits::default()
+            .set("speed=1")
+            .expect_err("no such limit")
+            .to_string();
+        assert!(
+            unknown.starts_with("there is no limit \"speed\"; the limits are memory, stack, run"),
+            "{unknown}"
+        );
     }
 }

@@ -23,7 +23,11 @@ impl wit::Host for State {
         response: wit::Response,
     ) -> wasmtime::Result<Result<(), String>> {
         let exchange = self.take(exchange)?;
-        Ok(exchange.respond(response.status, types::fields(response.headers), response.content.into()))
+        Ok(exchange.respond(
+            response.status,
+            types::fields(response.headers),
+            response.content.into(),
+        ))
     }
 }
 
@@ -35,7 +39,10 @@ impl wit::HostExchange for State {
 }
 
 impl wit::HostServer for State {
-    fn listen(&mut self, options: wit::Options) -> wasmtime::Result<Result<Resource<ServerHandle>, ErrorCode>> {
+    fn listen(
+        &mut self,
+        options: wit::Options,
+    ) -> wasmtime::Result<Result<Resource<ServerHandle>, ErrorCode>> {
         let options = Options {
             address: options.address,
             port: options.port,
@@ -44,7 +51,12 @@ impl wit::HostServer for State {
             max_connections: options.max_connections,
             timeout: Duration::from_nanos(options.timeout),
         };
-        let server = Server::listen(&self.permissions, options, self.limits.clone(), self.request_buffer.clone());
+        let server = Server::listen(
+            &self.permissions,
+            options,
+            self.limits.clone(),
+            self.request_buffer.clone(),
+        );
         let server = match server {
             Ok(server) => server,
             Err(error) => return Ok(Err(error.into())),
@@ -74,14 +86,19 @@ impl<T: Send> wit::HostServerWithStore<T> for HasSelf<State> {
         server: Resource<ServerHandle>,
         max: u32,
     ) -> wasmtime::Result<Vec<wit::Incoming>> {
-        let server = accessor.with(|mut access| access.get().table.get(&server).cloned())?.0;
+        let server = accessor
+            .with(|mut access| access.get().table.get(&server).cloned())?
+            .0;
         loop {
             let batch = server.accept(max as usize).await;
             let closed = batch.is_empty();
             let handed: Vec<_> = accessor.with(|mut access| {
                 let state = access.get();
                 // A request beyond the handles that the guest may hold is dropped: its client gets a 500.
-                batch.into_iter().filter_map(|incoming| hand_over(state, incoming)).collect()
+                batch
+                    .into_iter()
+                    .filter_map(|incoming| hand_over(state, incoming))
+                    .collect()
             });
             if closed || !handed.is_empty() {
                 return Ok(handed);
@@ -90,7 +107,9 @@ impl<T: Send> wit::HostServerWithStore<T> for HasSelf<State> {
     }
 
     async fn close(accessor: &Accessor<T, Self>, server: Resource<ServerHandle>) -> wasmtime::Result<()> {
-        let server = accessor.with(|mut access| access.get().table.get(&server).cloned())?.0;
+        let server = accessor
+            .with(|mut access| access.get().table.get(&server).cloned())?
+            .0;
         server.close().await;
         Ok(())
     }

@@ -19,7 +19,9 @@ impl<T: Send> wit::HostWithStore<T> for HasSelf<State> {
             (state.waits.clone(), state.limits.parked)
         });
         let Ok(_place) = waits.try_acquire() else {
-            return Ok(Err(Error::limit("parked", most, "too many waits are under way").into()));
+            return Ok(Err(
+                Error::limit("parked", most, "too many waits are under way").into()
+            ));
         };
         // A time too long for the clock never comes.
         match Instant::now().checked_add(Duration::from_nanos(time)) {

@@ -17,7 +17,10 @@ pub(super) fn log(filter: Option<&str>) {
         Some(filter) => EnvFilter::new(filter),
         None => EnvFilter::from_default_env(),
     };
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
 }
 
 /// Runs the script to its end.
@@ -26,7 +29,9 @@ pub(super) fn run(config: Config) -> Exit {
         Ok(script) => script.arguments(config.arguments),
         Err(error) => return fail(Exit::Usage, &unreadable(&config.script, &error)),
     };
-    let mut builder = Runtime::builder().permissions(config.permissions).limits(config.limits);
+    let mut builder = Runtime::builder()
+        .permissions(config.permissions)
+        .limits(config.limits);
     if let Some(folder) = cache_folder() {
         builder = builder.cache(folder);
     }
@@ -103,12 +108,20 @@ impl Signals {
 }
 
 fn stopped_by(interrupted: &AtomicBool) -> Exit {
-    if interrupted.load(Ordering::Relaxed) { Exit::Interrupted } else { Exit::Terminated }
+    if interrupted.load(Ordering::Relaxed) {
+        Exit::Interrupted
+    } else {
+        Exit::Terminated
+    }
 }
 
 /// The user's own cache folder (XDG Base Directory): the compiled guest is kept there.
 fn cache_folder() -> Option<PathBuf> {
-    let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let folder = |name| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
     let base = folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(".cache")))?;
     let own = base.join("atoll");
     // Somewhere to keep it may be missing, or not ours to write: then the guest is compiled anew.

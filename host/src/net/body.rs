@@ -77,7 +77,11 @@ impl Body {
     pub(crate) fn from_bytes(content: BytesMut, held: Option<OwnedSemaphorePermit>) -> Body {
         match content.len() {
             0..=PIECE => Body::Whole(content.freeze()),
-            _ => Body::Pieces(Pieces { ready: content, wire: None, _held: held }),
+            _ => Body::Pieces(Pieces {
+                ready: content,
+                wire: None,
+                _held: held,
+            }),
         }
     }
 
@@ -89,7 +93,11 @@ impl Body {
         while let Some(data) = wire.next().await? {
             ready.extend_from_slice(&data);
             if ready.len() >= PIECE {
-                return Ok(Body::Pieces(Pieces { ready, wire: Some(wire), _held: held }));
+                return Ok(Body::Pieces(Pieces {
+                    ready,
+                    wire: Some(wire),
+                    _held: held,
+                }));
             }
         }
         Ok(Body::Whole(ready.freeze()))

@@ -40,7 +40,11 @@ impl Dialer {
         resolver: Arc<dyn Resolver>,
         dns_timeout: Duration,
     ) -> Dialer {
-        Dialer { permissions, resolver, dns_timeout }
+        Dialer {
+            permissions,
+            resolver,
+            dns_timeout,
+        }
     }
 
     /// The first half of the decision: the target as it is named, before anything is looked up.
@@ -115,7 +119,10 @@ async fn connect(granted: Vec<GrantedAddr>) -> Result<TcpStream, Error> {
 }
 
 async fn open(grant: GrantedAddr) -> io::Result<TcpStream> {
-    #[expect(clippy::disallowed_methods, reason = "the one place that connects, to an address that was granted")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that connects, to an address that was granted"
+    )]
     let stream = TcpStream::connect(grant.socket_addr()).await?;
     stream.set_nodelay(true)?;
     Ok(stream)

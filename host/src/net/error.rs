@@ -63,7 +63,9 @@ pub(crate) enum Error {
 impl Error {
     /// The limit called `name`, which stands at `value`, was reached.
     pub(crate) fn limit(name: &str, value: impl std::fmt::Display, what: &str) -> Error {
-        Error::LimitExceeded(format!("{what} (limit {name}={value}; raise it with --limit {name}=VALUE)"))
+        Error::LimitExceeded(format!(
+            "{what} (limit {name}={value}; raise it with --limit {name}=VALUE)"
+        ))
     }
 
     /// A failed connect.

@@ -13,8 +13,14 @@ pub(crate) type Field = (String, Vec<u8>);
 
 /// Fields that frame a message or speak of its connection (RFC 9110, section 7.6.1).
 const FRAMING: &[&str] = &[
-    "connection", "content-length", "keep-alive", "proxy-connection", "te", "trailer",
-    "transfer-encoding", "upgrade",
+    "connection",
+    "content-length",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
 ];
 
 /// Fields that also name the request's target, or ask for an interim answer.
@@ -37,15 +43,17 @@ pub(crate) fn to_map(fields: Vec<Field>, message: Message) -> Result<HeaderMap, 
     for (name, value) in fields {
         let key = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| format!("{name:?} is no header name (RFC 9110: a token)"))?;
-        let value = HeaderValue::from_maybe_shared(bytes::Bytes::from(value))
-            .map_err(|_| format!("the value of header {name:?} has a forbidden byte (CR, LF, NUL or another control)"))?;
+        let value = HeaderValue::from_maybe_shared(bytes::Bytes::from(value)).map_err(|_| {
+            format!("the value of header {name:?} has a forbidden byte (CR, LF, NUL or another control)")
+        })?;
         let closes = message == Message::Response
             && key == http::header::CONNECTION
             && value.as_bytes().eq_ignore_ascii_case(b"close");
         let ours = FRAMING.contains(&key.as_str())
             || message == Message::Request && REQUEST_ONLY.contains(&key.as_str());
         if closes || !ours {
-            map.try_append(key, value).map_err(|_| "too many headers".to_owned())?;
+            map.try_append(key, value)
+                .map_err(|_| "too many headers".to_owned())?;
         }
     }
     Ok(map)
@@ -54,12 +62,17 @@ pub(crate) fn to_map(fields: Vec<Field>, message: Message) -> Result<HeaderMap, 
 /// The fields as the guest gets them: names in lower case, in the order of the wire as far as hyper keeps it
 /// (fields of one name stand together).
 pub(crate) fn from_map(map: &HeaderMap) -> Vec<Field> {
-    map.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect()
+    map.iter()
+        .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
+        .collect()
 }
 
 /// Refuses a head that is over the limits.
 pub(crate) fn check(map: &HeaderMap, limits: &Limits) -> Result<(), Error> {
-    let bytes: u64 = map.iter().map(|(name, value)| (name.as_str().len() + value.len() + 4) as u64).sum();
+    let bytes: u64 = map
+        .iter()
+        .map(|(name, value)| (name.as_str().len() + value.len() + 4) as u64)
+        .sum();
     if map.len() > limits.header_fields as usize {
         return Err(Error::HeadersTooLarge(format!(
             "{} fields (limit header-fields={})",
@@ -81,35 +94,60 @@ mod tests {
     use super::*;
 
     fn fields(list: &[(&str, &str)]) -> Vec<Field> {
-        list.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect()
+        list.iter()
+            .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
+            .collect()
     }
 
     #[test]
     fn framing_is_the_hosts() {
         let given = fields(&[
-            ("Host", "evil"), ("Content-Length", "5"), ("Transfer-Encoding", "chunked"),
-            ("Connection", "close"), ("X-A", "1"), ("x-a", "2"),
+            ("Host", "evil"),
+            ("Content-Length", "5"),
+            ("Transfer-Encoding", "chunked"),
+            ("Connection", "close"),
+            ("X-A", "1"),
+            ("x-a", "2"),
         ]);
         let request = to_map(given.clone(), Message::Request).expect("valid");
         assert_eq!(from_map(&request), fields(&[("x-a", "1"), ("x-a", "2")]));
         let response = to_map(given, Message::Response).expect("valid");
         assert_eq!(
             from_map(&response),
-            fields(&[("host", "evil"), ("connection", "close"), ("x-a", "1"), ("x-a", "2")])
+            fields(&[
+                ("host", "evil"),
+                ("connection", "close"),
+                ("x-a", "1"),
+                ("x-a", "2")
+            ])
         );
     }
 
     #[test]
     fn what_cannot_go_on_the_wire() {
-        for (name, value) in [("a b", "1"), ("", "1"), ("a:", "1"), ("a", "1\r\nb: 2"), ("a", "\0"), ("a", "1\n")] {
-            assert!(to_map(fields(&[(name, value)]), Message::Response).is_err(), "{name:?} {value:?}");
+        for (name, value) in [
+            ("a b", "1"),
+            ("", "1"),
+            ("a:", "1"),
+            ("a", "1\r\nb: 2"),
+            ("a", "\0"),
+            ("a", "1\n"),
+        ] {
+            assert!(
+                to_map(fields(&[(name, value)]), Message::Response).is_err(),
+                "{name:?} {value:?}"
+            );
         }
         assert!(to_map(vec![("a".to_owned(), vec![0xff, b'\t'])], Message::Response).is_ok());
     }
 
     #[test]
     fn heads_have_limits() {
-        let limits = Limits { header_fields: 2, header_bytes: 40, ..Limits::default() };
+        let limits = Limits {
+            header_fields: 2,
+            header_bytes: 40,
+            ..Limits::default()
+        };
         let map = |list: &[(&str, &str)]| to_map(fields(list), Message::Response).expect("valid");
         assert!(check(&map(&[("a", "1"), ("b", "2")]), &limits).is_ok());
         assert!(check(&map(&[("a", "1"), ("b", "2"), ("c", "3")]), &limits).is_err());

@@ -86,8 +86,15 @@ impl Client {
             .pool_max_idle_per_host(IDLE_PER_ORIGIN)
             .http1_max_buf_size(head.max(64 << 10))
             .http1_max_headers(limits.header_fields as usize)
-            .build(Connector { dialer: dialer.clone() });
-        Client { dialer, pool, outgoing: Arc::new(Semaphore::new(limits.outgoing as usize)), limits }
+            .build(Connector {
+                dialer: dialer.clone(),
+            });
+        Client {
+            dialer,
+            pool,
+            outgoing: Arc::new(Semaphore::new(limits.outgoing as usize)),
+            limits,
+        }
     }
 
     /// Sends the request and waits for the response's head and the first piece of its content.
@@ -95,7 +102,11 @@ impl Client {
     /// Cancel safety: dropping the future closes the connection; the peer may have seen the request.
     pub(crate) async fn send(&self, request: Request) -> Result<Response, Error> {
         let held = self.outgoing.clone().try_acquire_owned().map_err(|_| {
-            Error::limit("outgoing", self.limits.outgoing, "too many requests are under way")
+            Error::limit(
+                "outgoing",
+                self.limits.outgoing,
+                "too many requests are under way",
+            )
         })?;
         let timeout = request.timeout;
         // A time too long for the clock is no bound at all.
@@ -108,7 +119,12 @@ impl Client {
             if announced(&head.headers).is_some_and(|length| length > max_body_size) {
                 return Err(Error::BodyTooLarge(max_body_size));
             }
-            let wire = Wire { incoming: Box::pin(incoming), limit: max_body_size, seen: 0, deadline };
+            let wire = Wire {
+                incoming: Box::pin(incoming),
+                limit: max_body_size,
+                seen: 0,
+                deadline,
+            };
             Ok(Response {
                 status: head.status.as_u16(),
                 reason: reason(&head),
@@ -163,20 +179,29 @@ impl Client {
         *request.headers_mut() = fields.clone();
         let own = request.headers_mut();
         own.entry(header::USER_AGENT)
-            .or_insert(HeaderValue::from_static(concat!("Atoll/", env!("CARGO_PKG_VERSION"))));
-        own.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+            .or_insert(HeaderValue::from_static(concat!(
+                "Atoll/",
+                env!("CARGO_PKG_VERSION")
+            )));
+        own.entry(header::ACCEPT)
+            .or_insert(HeaderValue::from_static("*/*"));
         // Methods that stand for content say that there is none (RFC 9110, section 8.6).
         if content.is_empty() && matches!(*method, Method::POST | Method::PUT | Method::PATCH) {
             own.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        self.pool.request(request).await.map_err(|error| Error::exchange(&error))
+        self.pool
+            .request(request)
+            .await
+            .map_err(|error| Error::exchange(&error))
     }
 }
 
 /// A URL that can be asked for (WHATWG URL), with nothing in it that two readers could read differently.
 fn parse(text: &str) -> Result<Url, Error> {
     if let Some(odd) = text.chars().find(|c| c.is_control() || matches!(c, ' ' | '\\')) {
-        return Err(Error::InvalidUrl(format!("{odd:?} in {text:?}; percent-encode it")));
+        return Err(Error::InvalidUrl(format!(
+            "{odd:?} in {text:?}; percent-encode it"
+        )));
     }
     Url::parse(text).map_err(|error| {
         let problem = match error {
@@ -196,7 +221,9 @@ fn target(url: &Url) -> Result<Target, Error> {
     }
     match url.scheme() {
         "http" => Target::from_url(ACTION, url).map_err(|error| Error::InvalidUrl(error.to_string())),
-        "https" => Err(Error::UnsupportedScheme("https is not supported by this version".to_owned())),
+        "https" => Err(Error::UnsupportedScheme(
+            "https is not supported by this version".to_owned(),
+        )),
         other => Err(Error::UnsupportedScheme(format!("{other:?}; use http"))),
     }
 }
@@ -204,7 +231,9 @@ fn target(url: &Url) -> Result<Target, Error> {
 fn uri(url: &Url) -> Result<Uri, Error> {
     let mut bare = url.clone();
     bare.set_fragment(None);
-    bare.as_str().parse().map_err(|error| Error::InvalidUrl(format!("{error} in {:?}", bare.as_str())))
+    bare.as_str()
+        .parse()
+        .map_err(|error| Error::InvalidUrl(format!("{error} in {:?}", bare.as_str())))
 }
 
 /// The length that the message says its content has.
@@ -216,7 +245,9 @@ pub(super) fn announced(headers: &HeaderMap) -> Option<u64> {
 fn reason(head: &http::response::Parts) -> String {
     match head.extensions.get::<hyper::ext::ReasonPhrase>() {
         Some(phrase) => String::from_utf8_lossy(phrase.as_bytes()).into_owned(),
-        None => StatusCode::canonical_reason(&head.status).unwrap_or_default().to_owned(),
+        None => StatusCode::canonical_reason(&head.status)
+            .unwrap_or_default()
+            .to_owned(),
     }
 }
 

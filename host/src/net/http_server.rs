@@ -80,7 +80,11 @@ impl Exchange {
             .ok_or_else(|| format!("status {status} is not from 200 to 599"))?;
         let headers = headers::to_map(fields, Message::Response)?;
         // The client may be gone: then nobody waits for the reply.
-        drop(self.0.send(Reply { status, headers, content }));
+        drop(self.0.send(Reply {
+            status,
+            headers,
+            content,
+        }));
         Ok(())
     }
 }
@@ -121,8 +125,7 @@ impl Server {
         buffer: Arc<Semaphore>,
     ) -> Result<Server, Error> {
         options.max_connections = options.max_connections.clamp(1, limits.connections);
-        let listener =
-            Listener::bind(permissions, &options.address, options.port, options.reuse_address)?;
+        let listener = Listener::bind(permissions, &options.address, options.port, options.reuse_address)?;
         let (sender, incoming) = mpsc::channel(options.max_connections as usize);
         let shared = Arc::new(Shared {
             options,
@@ -134,7 +137,11 @@ impl Server {
         });
         let local = listener.local_addr();
         shared.tasks.spawn(accept(listener, shared.clone(), sender));
-        Ok(Server { local, queue: Mutex::new(Queue { incoming, kept: None }), shared })
+        Ok(Server {
+            local,
+            queue: Mutex::new(Queue { incoming, kept: None }),
+            shared,
+        })
     }
 
     /// The address that it is bound to.
@@ -155,7 +162,9 @@ impl Server {
         let mut bytes = first.body.first_piece();
         let mut batch = vec![first];
         while batch.len() < max {
-            let Ok(next) = queue.incoming.try_recv() else { break };
+            let Ok(next) = queue.incoming.try_recv() else {
+                break;
+            };
             bytes += next.body.first_piece();
             if bytes > BATCH_BYTES {
                 queue.kept = Some(next);
@@ -193,7 +202,9 @@ pub(crate) struct Closer(std::sync::Weak<Shared>);
 impl Closer {
     /// Whether the server is there and accepts connections.
     pub(crate) fn is_open(&self) -> bool {
-        self.0.upgrade().is_some_and(|shared| !shared.closing.is_cancelled())
+        self.0
+            .upgrade()
+            .is_some_and(|shared| !shared.closing.is_cancelled())
     }
 
     /// As [`Server::close`]; nothing where the server is gone.
@@ -208,7 +219,10 @@ impl Shared {
     async fn close(&self) {
         self.closing.cancel();
         self.tasks.close();
-        if tokio::time::timeout(self.limits.drain, self.tasks.wait()).await.is_err() {
+        if tokio::time::timeout(self.limits.drain, self.tasks.wait())
+            .await
+            .is_err()
+        {
             self.aborting.cancel();
             self.tasks.wait().await;
         }

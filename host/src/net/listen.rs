@@ -38,8 +38,8 @@ impl Listener {
         };
         let wanted = SocketAddr::new(ip, port);
         let grant = permissions::decide_listen(permissions, wanted)?;
-        let inner =
-            open(&grant, reuse).map_err(|error| Error::bind(&error, || permissions::refused_by_system(wanted)))?;
+        let inner = open(&grant, reuse)
+            .map_err(|error| Error::bind(&error, || permissions::refused_by_system(wanted)))?;
         let local = inner.local_addr().map_err(|_| Error::AddressNotAvailable)?;
         Ok(Listener { inner, local })
     }
@@ -72,7 +72,10 @@ impl Listener {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place that binds, an address that was granted")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that binds, an address that was granted"
+)]
 fn open(grant: &GrantedBind, reuse: bool) -> io::Result<TcpListener> {
     let address = grant.socket_addr();
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;

@@ -31,7 +31,9 @@ pub(crate) fn next(
     if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
     }
-    let Some(location) = headers.get(header::LOCATION) else { return Ok(None) };
+    let Some(location) = headers.get(header::LOCATION) else {
+        return Ok(None);
+    };
     let location = String::from_utf8_lossy(location.as_bytes());
     let mut target = url
         .join(&location)
@@ -85,7 +87,12 @@ mod tests {
             headers.insert(header::LOCATION, location.parse().expect("a value"));
         }
         let method = method.parse().expect("a method");
-        next(&url, &method, StatusCode::from_u16(status).expect("a status"), &headers)
+        next(
+            &url,
+            &method,
+            StatusCode::from_u16(status).expect("a status"),
+            &headers,
+        )
     }
 
     #[test]
@@ -101,8 +108,14 @@ mod tests {
             ("POST", 308, "POST", true),
         ];
         for (method, status, then, keeps) in cases {
-            let next = follow(method, status, Some("/z")).expect("valid").expect("a redirect");
-            assert_eq!((next.method.as_str(), next.keeps_content), (then, keeps), "{method} {status}");
+            let next = follow(method, status, Some("/z"))
+                .expect("valid")
+                .expect("a redirect");
+            assert_eq!(
+                (next.method.as_str(), next.keeps_content),
+                (then, keeps),
+                "{method} {status}"
+            );
             assert_eq!(next.url.as_str(), "http://a.example/z#f");
             assert!(!next.leaves_origin);
         }
@@ -110,8 +123,17 @@ mod tests {
 
     #[test]
     fn what_is_no_redirect() {
-        for (status, location) in [(200, Some("/z")), (304, Some("/z")), (300, Some("/z")), (302, None)] {
-            assert_eq!(follow("GET", status, location).expect("valid"), None, "{status} {location:?}");
+        for (status, location) in [
+            (200, Some("/z")),
+            (304, Some("/z")),
+            (300, Some("/z")),
+            (302, None),
+        ] {
+            assert_eq!(
+                follow("GET", status, location).expect("valid"),
+                None,
+                "{status} {location:?}"
+            );
         }
     }
 
@@ -123,23 +145,45 @@ mod tests {
             ("https://a.example/", true),
             ("//b.example/", true),
         ] {
-            let next = follow("GET", 302, Some(location)).expect("valid").expect("a redirect");
+            let next = follow("GET", 302, Some(location))
+                .expect("valid")
+                .expect("a redirect");
             assert_eq!(next.leaves_origin, leaves, "{location}");
         }
         for location in ["ftp://a.example/", "file:///etc/passwd", "javascript:1"] {
-            assert!(matches!(follow("GET", 302, Some(location)), Err(Error::UnsupportedScheme(_))), "{location}");
+            assert!(
+                matches!(
+                    follow("GET", 302, Some(location)),
+                    Err(Error::UnsupportedScheme(_))
+                ),
+                "{location}"
+            );
         }
-        assert!(matches!(follow("GET", 302, Some("http://[")), Err(Error::InvalidUrl(_))));
+        assert!(matches!(
+            follow("GET", 302, Some("http://[")),
+            Err(Error::InvalidUrl(_))
+        ));
     }
 
     #[test]
     fn credentials_stay_behind() {
         let mut headers = HeaderMap::new();
-        for name in ["authorization", "cookie", "proxy-authorization", "content-type", "x-own"] {
+        for name in [
+            "authorization",
+            "cookie",
+            "proxy-authorization",
+            "content-type",
+            "x-own",
+        ] {
             headers.insert(name, "1".parse().expect("a value"));
         }
-        let next = follow("POST", 303, Some("http://b.example/")).expect("valid").expect("a redirect");
+        let next = follow("POST", 303, Some("http://b.example/"))
+            .expect("valid")
+            .expect("a redirect");
         strip(&mut headers, &next);
-        assert_eq!(headers.keys().map(|name| name.as_str()).collect::<Vec<_>>(), ["x-own"]);
+        assert_eq!(
+            headers.keys().map(|name| name.as_str()).collect::<Vec<_>>(),
+            ["x-own"]
+        );
     }
 }

@@ -31,11 +31,16 @@ pub(super) fn new(limits: &Limits, cache: Option<PathBuf>) -> Result<Engine, Bui
         // A trap discards the instance; its wasm frames would name only the virtual machine's own.
         .wasm_backtrace_max_frames(None);
     if let Some(folder) = cache {
-        let cause = |cause: String| BuildError::Cache { folder: folder.clone(), cause };
+        let cause = |cause: String| BuildError::Cache {
+            folder: folder.clone(),
+            cause,
+        };
         std::fs::create_dir_all(&folder).map_err(|error| cause(error.to_string()))?;
         let mut settings = CacheConfig::new();
         settings.with_directory(&folder);
-        config.cache(Some(Cache::new(settings).map_err(|error| cause(format!("{error:#}")))?));
+        config.cache(Some(
+            Cache::new(settings).map_err(|error| cause(format!("{error:#}")))?,
+        ));
     }
     Engine::new(&config).map_err(|error| BuildError::Engine(format!("{error:#}")))
 }
@@ -43,12 +48,14 @@ pub(super) fn new(limits: &Limits, cache: Option<PathBuf>) -> Result<Engine, Bui
 /// Starts the engine's clock on an OS thread of its own, so that no task can hold it up. It ends with the engine.
 pub(super) fn tick(engine: &Engine) -> std::io::Result<()> {
     let engine = engine.weak();
-    std::thread::Builder::new().name("atoll-epoch".to_owned()).spawn(move || {
-        while let Some(engine) = engine.upgrade() {
-            engine.increment_epoch();
-            drop(engine);
-            std::thread::sleep(TICK);
-        }
-    })?;
+    std::thread::Builder::new()
+        .name("atoll-epoch".to_owned())
+        .spawn(move || {
+            while let Some(engine) = engine.upgrade() {
+                engine.increment_epoch();
+                drop(engine);
+                std::thread::sleep(TICK);
+            }
+        })?;
     Ok(())
 }

@@ -47,7 +47,10 @@ struct Pulse {
 
 impl Pulse {
     fn new() -> Pulse {
-        Pulse { start: Instant::now(), last: Arc::new(AtomicU64::new(0)) }
+        Pulse {
+            start: Instant::now(),
+            last: Arc::new(AtomicU64::new(0)),
+        }
     }
 
     fn beat(&self) {
@@ -93,7 +96,10 @@ pub(super) async fn run(shared: &Shared, script: &Script, stop: &Stop) -> Ended 
         Some(Err(error)) => Err(classify(error, store.data().memory.denied, limits, &last_words)),
     };
     // The store goes last: with it go its servers.
-    Ended { result, was_serving: servers.any_open() }
+    Ended {
+        result,
+        was_serving: servers.any_open(),
+    }
 }
 
 /// Puts the limits on a fresh store.

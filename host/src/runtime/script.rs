@@ -17,7 +17,11 @@ pub struct Script {
 impl Script {
     /// A script from its text. `name` is what messages and stack traces call it.
     pub fn new(name: impl Into<String>, source: impl Into<Vec<u8>>) -> Script {
-        Script { name: name.into(), source: source.into(), arguments: Vec::new() }
+        Script {
+            name: name.into(),
+            source: source.into(),
+            arguments: Vec::new(),
+        }
     }
 
     /// Reads a script from a file; its name is the path as given.
@@ -41,7 +45,10 @@ impl Script {
             .and_then(|rest| rest.split(':').next())
             .and_then(|number| number.parse::<usize>().ok());
         if let Some(number) = line.filter(|_| error.kind == ScriptErrorKind::Syntax) {
-            let text = self.source.split(|byte| *byte == b'\n').nth(number.saturating_sub(1));
+            let text = self
+                .source
+                .split(|byte| *byte == b'\n')
+                .nth(number.saturating_sub(1));
             error.excerpt = text.map(|text| (number, String::from_utf8_lossy(text).trim_end().to_owned()));
         }
         error
@@ -112,7 +119,12 @@ mod tests {
         let script = Script::new("a:b.luau", "local x = 1\nlocal = 2\r\n");
         let shown = script.with_excerpt(error(ScriptErrorKind::Syntax, "a:b.luau:2: expected a name"));
         assert_eq!(shown.to_string(), "a:b.luau:2: expected a name\n  2 | local = 2");
-        for message in ["a:b.luau:9: beyond the end", "elsewhere:1: x", "a:b.luau", "a:b.luau:x: y"] {
+        for message in [
+            "a:b.luau:9: beyond the end",
+            "elsewhere:1: x",
+            "a:b.luau",
+            "a:b.luau:x: y",
+        ] {
             let shown = script.with_excerpt(error(ScriptErrorKind::Syntax, message));
             assert_eq!(shown.to_string(), message);
         }

@@ -67,7 +67,11 @@ impl State {
                     .min(Semaphore::MAX_PERMITS),
             )),
             servers,
-            memory: Memory { used: 0, limit: limits.memory, denied: false },
+            memory: Memory {
+                used: 0,
+                limit: limits.memory,
+                denied: false,
+            },
             wasi: WasiCtx::builder().stderr(last_words.0.clone()).build(),
             limits,
         }
@@ -94,7 +98,10 @@ impl State {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
     }
 }
 
@@ -126,7 +133,11 @@ impl Servers {
 
     /// Whether a server accepts connections.
     pub(super) fn any_open(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().any(Closer::is_open)
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .any(Closer::is_open)
     }
 
     /// Closes all of them and waits for the requests under way, within the limit.

@@ -13,7 +13,9 @@ const WINDOW: Duration = Duration::from_secs(60);
 
 /// Runs the script within its wall time, and again where a limit ended it while it was serving.
 pub(super) async fn run(shared: &Shared, script: &Script, stop: &Stop) -> Result<(), RunError> {
-    let Some(wall) = shared.limits.wall else { return keep_going(shared, script, stop).await };
+    let Some(wall) = shared.limits.wall else {
+        return keep_going(shared, script, stop).await;
+    };
     match tokio::time::timeout(wall, keep_going(shared, script, stop)).await {
         Ok(result) => result,
         Err(_) => Err(RunError::Limit(format!(

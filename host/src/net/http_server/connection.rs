@@ -67,7 +67,6 @@ pub(super) async fn serve(
         .max_buf_size(head.saturating_add(HEAD_SLACK))
         .max_headers((shared.limits.header_fields as usize).saturating_mul(4))
         .half_close(true)
-        .pipeline_flush(true)
         .serve_connection(TokioIo::new(stream), answer);
     let mut closing = pin!(shared.closing.cancelled());
     let mut told = false;
@@ -118,7 +117,10 @@ struct Refusal {
 
 impl Refusal {
     fn new(status: StatusCode, reason: impl Into<String>) -> Refusal {
-        Refusal { status, reason: reason.into() }
+        Refusal {
+            status,
+            reason: reason.into(),
+        }
     }
 }
 
@@ -160,7 +162,10 @@ async fn answer(
     match tokio::time::timeout(shared.options.timeout, handled).await {
         Ok(Some(reply)) => Ok(reply.into()),
         Ok(None) => Ok(plain(StatusCode::INTERNAL_SERVER_ERROR, SERVER_ERROR)),
-        Err(_) => Err(Refusal::new(StatusCode::GATEWAY_TIMEOUT, "the handler did not answer in time")),
+        Err(_) => Err(Refusal::new(
+            StatusCode::GATEWAY_TIMEOUT,
+            "the handler did not answer in time",
+        )),
     }
 }
 
@@ -178,7 +183,12 @@ async fn content(
     let mut held = None;
     if !incoming.is_end_stream() {
         let deadline = Instant::now().checked_add(shared.options.timeout);
-        let mut wire = Wire { incoming: Box::pin(incoming), limit, seen: 0, deadline };
+        let mut wire = Wire {
+            incoming: Box::pin(incoming),
+            limit,
+            seen: 0,
+            deadline,
+        };
         while let Some(data) = wire.next().await? {
             hold(&mut held, data.len(), deadline, shared).await?;
             content.extend_from_slice(&data);
@@ -216,7 +226,10 @@ async fn hold(
 fn plain(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::copy_from_slice(text.as_bytes())));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/plain"));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        header::HeaderValue::from_static("text/plain"),
+    );
     response
 }
 
