@@ -106,7 +106,8 @@ impl fmt::Display for RanTooLong {
 
 impl std::error::Error for RanTooLong {}
 
-/// `path:line: ` of the innermost Luau function, or none where that is the prelude.
+/// `path:line: ` of the innermost function of the script, or none where it is the prelude's own code that runs. (A C
+/// function that the prelude's `pcall` called is the script's choice.)
 fn script_position(lua: &Lua) -> Option<String> {
     for level in 0.. {
         let frame = lua.inspect_stack(level, |frame| {
@@ -114,8 +115,8 @@ fn script_position(lua: &Lua) -> Option<String> {
             (name.unwrap_or_default(), frame.current_line())
         });
         match frame {
-            Some((name, _)) if name == prelude::NAME => return None,
-            Some((name, Some(line))) if line > 0 => return Some(format!("{name}:{line}: ")),
+            Some((name, _)) if name == prelude::NAME && level == 0 => return None,
+            Some((name, Some(line))) if line > 0 && name != prelude::NAME => return Some(format!("{name}:{line}: ")),
             Some(_) => {}
             None => break,
         }

@@ -3,6 +3,8 @@
 //! Every hop is checked by name here and by address in `dial`; the pool belongs to one instance, whose
 //! permissions never change, so a connection in it was granted to the very URLs that may reuse it.
 
+mod kept;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -19,6 +21,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use url::Url;
 
+use self::kept::Kept;
 use super::body::{Body, Wire};
 use super::dial::Dialer;
 use super::error::Error;
@@ -70,6 +73,7 @@ pub(crate) struct Response {
 pub(crate) struct Client {
     dialer: Arc<Dialer>,
     pool: legacy::Client<Connector, Full<Bytes>>,
+    kept: Kept,
     outgoing: Arc<Semaphore>,
     limits: Arc<Limits>,
 }
@@ -92,6 +96,7 @@ impl Client {
         Client {
             dialer,
             pool,
+            kept: Kept::default(),
             outgoing: Arc::new(Semaphore::new(limits.outgoing as usize)),
             limits,
         }
@@ -189,10 +194,20 @@ impl Client {
         if content.is_empty() && matches!(*method, Method::POST | Method::PUT | Method::PATCH) {
             own.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        self.pool
-            .request(request)
-            .await
-            .map_err(|error| Error::exchange(&error))
+        let again = method.is_idempotent().then(|| request.clone());
+        let failure = match self.pool.request(request).await {
+            Ok(response) => {
+                self.kept.answered(response.extensions());
+                return Ok(response);
+            }
+            Err(failure) => failure,
+        };
+        match (Error::exchange(&failure), again) {
+            (Error::ConnectionReset | Error::ConnectionClosed, Some(again)) if self.kept.carried(&failure) => {
+                self.pool.request(again).await.map_err(|failure| Error::exchange(&failure))
+            }
+            (error, _) => Err(error),
+        }
     }
 }
 
