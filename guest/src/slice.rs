@@ -116,7 +116,9 @@ fn script_position(lua: &Lua) -> Option<String> {
         });
         match frame {
             Some((name, _)) if name == prelude::NAME && level == 0 => return None,
-            Some((name, Some(line))) if line > 0 && name != prelude::NAME => return Some(format!("{name}:{line}: ")),
+            Some((name, Some(line))) if line > 0 && name != prelude::NAME => {
+                return Some(format!("{name}:{line}: "));
+            }
             Some(_) => {}
             None => break,
         }

@@ -203,8 +203,13 @@ impl Client {
             Err(failure) => failure,
         };
         match (Error::exchange(&failure), again) {
-            (Error::ConnectionReset | Error::ConnectionClosed, Some(again)) if self.kept.carried(&failure) => {
-                self.pool.request(again).await.map_err(|failure| Error::exchange(&failure))
+            (Error::ConnectionReset | Error::ConnectionClosed, Some(again))
+                if self.kept.carried(&failure) =>
+            {
+                self.pool
+                    .request(again)
+                    .await
+                    .map_err(|failure| Error::exchange(&failure))
             }
             (error, _) => Err(error),
         }

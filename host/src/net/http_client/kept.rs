@@ -19,7 +19,9 @@ pub(super) struct Kept(Mutex<VecDeque<SocketAddr>>);
 impl Kept {
     /// A response came, over the connection that its extensions name.
     pub(super) fn answered(&self, extensions: &http::Extensions) {
-        let Some(connection) = extensions.get::<HttpInfo>() else { return };
+        let Some(connection) = extensions.get::<HttpInfo>() else {
+            return;
+        };
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !kept.contains(&connection.local_addr()) {
             kept.push_back(connection.local_addr());
@@ -36,6 +38,8 @@ impl Kept {
             connection.get_extras(&mut extensions);
         }
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        extensions.get::<HttpInfo>().is_some_and(|connection| kept.contains(&connection.local_addr()))
+        extensions
+            .get::<HttpInfo>()
+            .is_some_and(|connection| kept.contains(&connection.local_addr()))
     }
 }
