@@ -20,6 +20,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         memory_stays_within_the_limit,
         request_bodies_cannot_fill_the_memory,
         a_limit_that_is_raised_is_raised,
+        a_server_starts_afresh_five_times,
     ]
 }
 
@@ -284,5 +285,36 @@ fn a_limit_that_is_raised_is_raised() -> Result<(), Failed> {
     let finished = Atoll::source("memory_high", source, ["--limit", "memory=512m"])?.finish()?;
     finished.expect_code(0)?;
     assert_eq!(finished.out(), "160\n");
+    Ok(())
+}
+
+fn a_server_starts_afresh_five_times() -> Result<(), Failed> {
+    let source = "net.serve({ port = 0, address = '127.0.0.1', request = function(request)
+            while request.path == '/spin' do pcall(function() while true do end end) end
+            return 'fine'
+        end })";
+    let words = [
+        "--allow-listen=localhost",
+        "--limit",
+        "run=0.1",
+        "--limit",
+        "grace=0.1",
+    ];
+    let child = Atoll::source("afresh", source, words)?.start()?;
+    for start in 1..=6 {
+        let addresses = child.addresses(start)?;
+        let address = addresses.last().ok_or("no address")?;
+        assert_eq!(get(*address, "/")?.text(), "fine", "start {start}");
+        let mut spinning = Connection::open(*address)?;
+        spinning.send("GET /spin HTTP/1.1\r\nhost: x\r\n\r\n")?;
+    }
+    let finished = child.finish()?;
+    finished.expect_code(3)?;
+    assert_eq!(
+        finished.err().matches("the server starts afresh").count(),
+        5,
+        "{}",
+        finished.err()
+    );
     Ok(())
 }

@@ -9,6 +9,7 @@
 
 mod cli;
 mod client;
+mod embed;
 mod examples;
 mod harness;
 mod limits;
@@ -60,6 +61,7 @@ fn trials() -> Result<Vec<Trial>, Failed> {
     let mut trials = harness::case::trials()?;
     trials.extend(cli::trials());
     trials.extend(client::trials());
+    trials.extend(embed::trials());
     trials.extend(examples::trials());
     trials.extend(limits::trials());
     trials.extend(permissions::trials());

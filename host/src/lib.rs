@@ -23,6 +23,7 @@ pub mod permissions;
 mod runtime;
 
 pub use limits::{LimitError, Limits};
+pub use net::dial::{Resolver, Resolving};
 pub use permissions::Permissions;
 pub use runtime::{
     BuildError, Builder, Console, Event, Output, RunError, Runtime, Script, ScriptError, ScriptErrorKind,

@@ -5,10 +5,10 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::net::TcpStream;
 
@@ -18,12 +18,15 @@ use crate::permissions::{self, Denied, GrantedAddr, Host, NamePass, Permissions,
 /// How long one address may keep the next one waiting (RFC 8305, section 5).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
+/// A name's resolution under way.
+pub type Resolving = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
+
 /// Finds the addresses of a name. An embedder may bring its own.
 pub trait Resolver: Send + Sync {
     /// Every address of `name` (lower case, IDNA-encoded, no trailing dot), in the order to try them.
     ///
     /// Cancel safety: dropping the future gives up the query.
-    fn resolve(&self, name: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>>;
+    fn resolve(&self, name: String) -> Resolving;
 }
 
 /// Opens connections that the permissions grant.
@@ -132,7 +135,7 @@ async fn open(grant: GrantedAddr) -> io::Result<TcpStream> {
 pub(crate) struct SystemResolver;
 
 impl Resolver for SystemResolver {
-    fn resolve(&self, name: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
+    fn resolve(&self, name: String) -> Resolving {
         Box::pin(async move {
             // RFC 6761, section 6.3: these names never leave the machine.
             if name == "localhost" || name.ends_with(".localhost") {

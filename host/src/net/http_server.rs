@@ -125,6 +125,8 @@ impl Server {
         buffer: Arc<Semaphore>,
     ) -> Result<Server, Error> {
         options.max_connections = options.max_connections.clamp(1, limits.connections);
+        // More than all requests together may hold could only wait for room in vain.
+        options.max_body_size = options.max_body_size.min(limits.request_buffer);
         let listener = Listener::bind(permissions, &options.address, options.port, options.reuse_address)?;
         let (sender, incoming) = mpsc::channel(options.max_connections as usize);
         let shared = Arc::new(Shared {
