@@ -13,7 +13,7 @@ pub(crate) const NAME: &str = "[atoll]";
 pub(crate) struct Libraries {
     /// Resume coroutines.
     pub(crate) drivers: Drivers,
-    /// Runs a request's handler: `handle_request(handler, recover, exchange, request)`.
+    /// Runs a request's handler: `handle_request(handler, recover, exchange, head, fields, query, body)`.
     pub(crate) handle_request: Function,
 }
 

@@ -31,7 +31,11 @@ pub fn lint(root: &Path, target: &Path) -> Result<(), ProcessError> {
         "guest/Cargo.toml",
         "--target-dir",
     ]);
-    process::run(guest.arg(target.join("guest-lint")).args(["--", "-Dwarnings"]))?;
+    process::run(
+        guest
+            .arg(target.join("guest-lint"))
+            .args(["--all-targets", "--", "-Dwarnings"]),
+    )?;
     process::run(
         cargo()
             .env("RUSTDOCFLAGS", "-Dwarnings")

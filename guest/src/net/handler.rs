@@ -1,7 +1,8 @@
-//! One request on its way to the script's handler: makes the `ServerRequest` table and starts the coroutine.
+//! One request on its way to the script's handler: hands it to the prelude, which makes the `ServerRequest` table.
 //!
-//! Called by `net::serve`. The coroutine's body, which calls the handler and hands its result to `net::reply`, is
-//! `handle_request` in the prelude.
+//! Called by `net::serve`. `handle_request` in the prelude starts the coroutine that calls the handler and hands its
+//! result to `net::reply`. All short strings cross in one: each Luau value that Rust makes costs a protected call,
+//! as the heap may be full.
 
 use std::cell::OnceCell;
 
@@ -11,13 +12,13 @@ use crate::bindings::http_server::Exchange;
 use crate::bindings::types::Header;
 use crate::net::header;
 use crate::net::reply::Pending;
-use crate::net::target::{Target, raw_path};
+use crate::net::target::{path, query, raw_path};
 use crate::problem::message_of;
 
 /// The prelude's way to run handlers.
 #[derive(Default)]
 pub(crate) struct Handlers {
-    /// `handle_request(handler, recover, exchange, request)`; set once the prelude is loaded.
+    /// `handle_request(handler, recover, exchange, head, fields, query, body)`; set once the prelude is loaded.
     driver: OnceCell<Function>,
 }
 
@@ -58,10 +59,21 @@ impl Handlers {
         let Some(driver) = self.driver.get() else {
             return Ok(());
         };
-        let origin = work.origin();
-        let pending = Pending::new(exchange, origin);
-        match work.into_table(lua) {
-            Ok(request) => driver.call((handler, recover, lua.create_userdata(pending)?, request)),
+        let pending = Pending::new(exchange, work.origin());
+        let (head, fields) = work.head();
+        let values = work.query(lua).and_then(|query| {
+            Ok((
+                lua.create_string(head)?,
+                fields,
+                query,
+                lua.create_string(&work.content)?,
+            ))
+        });
+        match values {
+            Ok((head, fields, query, body)) => {
+                let pending = lua.create_userdata(pending)?;
+                driver.call((handler, recover, pending, head, fields, query, body))
+            }
             Err(problem) => {
                 pending.give_up(&message_of(&problem));
                 Ok(())
@@ -80,22 +92,37 @@ impl Work {
         format!("request handler for {} {}", self.method, raw_path(&self.target))
     }
 
-    /// `ServerRequest = { method, path, query, headers, body, rawPath, address }`.
-    fn into_table(self, lua: &Lua) -> mlua::Result<Table> {
-        let Target { path, query: pairs } = Target::parse(&self.target);
-        let query = lua.create_table_with_capacity(0, pairs.len())?;
-        for (name, value) in pairs {
-            query.raw_set(lua.create_string(name)?, lua.create_string(value)?)?;
+    /// Method, decoded path, target and peer, then a name and a value per header field, each behind its length (four
+    /// bytes, little-endian); and how many fields there are.
+    fn head(&self) -> (Vec<u8>, usize) {
+        let fields = header::joined(&self.headers, header::request_separator);
+        let mut head = Vec::with_capacity(256);
+        let mut push = |bytes: &[u8]| {
+            let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+            head.extend_from_slice(&length.to_le_bytes());
+            head.extend_from_slice(bytes);
+        };
+        push(self.method.as_bytes());
+        push(&path(&self.target));
+        push(self.target.as_bytes());
+        push(self.peer.as_bytes());
+        for (name, value) in &fields {
+            push(name.as_bytes());
+            push(value);
         }
-        let fields = header::joined(self.headers, header::request_separator);
-        let request = lua.create_table_with_capacity(0, 7)?;
-        request.raw_set("method", self.method)?;
-        request.raw_set("path", lua.create_string(path)?)?;
-        request.raw_set("query", query)?;
-        request.raw_set("headers", header::to_table(lua, &fields)?)?;
-        request.raw_set("body", lua.create_string(self.content)?)?;
-        request.raw_set("rawPath", self.target)?;
-        request.raw_set("address", self.peer)?;
-        Ok(request)
+        (head, fields.len())
+    }
+
+    /// The query's names and values, if there are any.
+    fn query(&self, lua: &Lua) -> mlua::Result<Option<Table>> {
+        let pairs = query(&self.target);
+        if pairs.is_empty() {
+            return Ok(None);
+        }
+        let table = lua.create_table_with_capacity(0, pairs.len())?;
+        for (name, value) in pairs {
+            table.raw_set(lua.create_string(name)?, lua.create_string(value)?)?;
+        }
+        Ok(Some(table))
     }
 }

@@ -1,22 +1,28 @@
 //! Header fields: from the wire to a table of strings, and from a script's table to the wire.
 
+use std::borrow::Cow;
+
 use mlua::{Lua, Table, Value};
 
 use crate::bindings::types::Header;
 use crate::fields::shown;
 
+/// Fields with distinct names, their values joined where they had to be.
+pub(crate) type Joined<'a> = Vec<(&'a str, Cow<'a, [u8]>)>;
+
 /// Joins the values of fields that share a name, which are in lower case already (RFC 9110, section 5.3).
 ///
 /// `separator` tells what stands between the values of the field that it is given.
-pub(crate) fn joined(fields: Vec<Header>, separator: fn(&str) -> &'static str) -> Vec<(String, Vec<u8>)> {
-    let mut joined: Vec<(String, Vec<u8>)> = Vec::with_capacity(fields.len());
+pub(crate) fn joined(fields: &[Header], separator: fn(&str) -> &'static str) -> Joined<'_> {
+    let mut joined: Joined<'_> = Vec::with_capacity(fields.len());
     for Header { name, value } in fields {
-        match joined.iter_mut().find(|(seen, _)| *seen == name) {
+        match joined.iter_mut().find(|(seen, _)| seen == name) {
             Some((name, values)) => {
+                let values = values.to_mut();
                 values.extend_from_slice(separator(name).as_bytes());
-                values.extend_from_slice(&value);
+                values.extend_from_slice(value);
             }
-            None => joined.push((name, value)),
+            None => joined.push((name, Cow::Borrowed(value))),
         }
     }
     joined
@@ -37,10 +43,10 @@ pub(crate) fn response_separator(name: &str) -> &'static str {
 /// # Errors
 ///
 /// When the Luau heap is full.
-pub(crate) fn to_table(lua: &Lua, joined: &[(String, Vec<u8>)]) -> mlua::Result<Table> {
+pub(crate) fn to_table(lua: &Lua, joined: &Joined<'_>) -> mlua::Result<Table> {
     let table = lua.create_table_with_capacity(0, joined.len())?;
     for (name, value) in joined {
-        table.raw_set(name.as_str(), lua.create_string(value)?)?;
+        table.raw_set(*name, lua.create_string(value)?)?;
     }
     Ok(table)
 }
@@ -120,6 +126,8 @@ fn is_value(bytes: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use super::{is_token, is_value, joined, request_separator, response_separator};
     use crate::bindings::types::Header;
 
@@ -130,8 +138,8 @@ mod tests {
         }
     }
 
-    fn pair(name: &str, value: &str) -> (String, Vec<u8>) {
-        (name.into(), value.into())
+    fn pair(name: &'static str, value: &'static str) -> (&'static str, Cow<'static, [u8]>) {
+        (name, value.as_bytes().into())
     }
 
     #[test]
@@ -143,7 +151,7 @@ mod tests {
             header("cookie", "y=2"),
         ];
         assert_eq!(
-            joined(request, request_separator),
+            joined(&request, request_separator),
             [pair("accept", "a, b"), pair("cookie", "x=1; y=2")]
         );
         let response = vec![
@@ -152,7 +160,7 @@ mod tests {
             header("set-cookie", "y=2"),
         ];
         assert_eq!(
-            joined(response, response_separator),
+            joined(&response, response_separator),
             [pair("set-cookie", "x=1\ny=2"), pair("vary", "a")]
         );
     }

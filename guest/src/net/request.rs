@@ -94,13 +94,13 @@ fn to_table(lua: &Lua, reply: Reply) -> mlua::Result<Table> {
         pair.raw_set("value", lua.create_string(&field.value)?)?;
         raw.raw_push(pair)?;
     }
-    let fields = header::joined(reply.headers, header::response_separator);
+    let fields = header::joined(&reply.headers, header::response_separator);
     let response = lua.create_table_with_capacity(0, 6)?;
     response.raw_set("ok", (200..300).contains(&reply.status))?;
     response.raw_set("statusCode", reply.status)?;
     response.raw_set("statusReason", reply.reason)?;
     response.raw_set("headers", header::to_table(lua, &fields)?)?;
     response.raw_set("rawHeaders", raw)?;
-    response.raw_set("body", lua.create_string(reply.content)?)?;
+    response.raw_set("body", lua.create_string(&reply.content)?)?;
     Ok(response)
 }

@@ -2,29 +2,21 @@
 //!
 //! The host parses and judges URLs; what happens here is only what a script's convenience asks for.
 
+use std::borrow::Cow;
+
 use percent_encoding::percent_decode;
 
 /// Names and values of a query, decoded: any bytes.
 pub(crate) type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
 
-/// A request-target (RFC 9112, section 3.2) as a script sees it.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Target {
-    /// The percent-decoded path; any bytes.
-    pub(crate) path: Vec<u8>,
-    /// Names and values of the query, decoded, in order of appearance.
-    pub(crate) query: Pairs,
+/// The percent-decoded path of a request-target (RFC 9112, section 3.2), in any of its four forms.
+pub(crate) fn path(target: &str) -> Cow<'_, [u8]> {
+    percent_decode(raw_path(target).as_bytes()).into()
 }
 
-impl Target {
-    /// Takes a target apart, in any of its four forms.
-    pub(crate) fn parse(target: &str) -> Self {
-        let (path, query) = halves(target);
-        Self {
-            path: percent_decode(path.as_bytes()).collect(),
-            query: query.map(pairs).unwrap_or_default(),
-        }
-    }
+/// The names and values of a request-target's query, decoded, in order of appearance.
+pub(crate) fn query(target: &str) -> Pairs {
+    halves(target).1.map(pairs).unwrap_or_default()
 }
 
 /// The path of a target as received, without its query and, in the absolute form, without the origin.
@@ -108,7 +100,7 @@ pub(crate) fn with_query(url: &str, query: &[(Vec<u8>, Vec<u8>)]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Pairs, Target, raw_path, with_query, with_scheme};
+    use super::{Pairs, path, query, raw_path, with_query, with_scheme};
 
     fn pair(name: &str, value: &str) -> (Vec<u8>, Vec<u8>) {
         (name.into(), value.into())
@@ -126,9 +118,9 @@ mod tests {
             ("/go?to=http://host/x", "/go", b"/go"),
             ("*", "*", b"*"),
         ];
-        for (target, raw, path) in table {
+        for (target, raw, decoded) in table {
             assert_eq!(raw_path(target), raw, "{target}");
-            assert_eq!(Target::parse(target).path, path, "{target}");
+            assert_eq!(path(target), decoded, "{target}");
         }
     }
 
@@ -143,7 +135,7 @@ mod tests {
             ("/?flag&&x==", vec![pair("flag", ""), pair("x", "=")]),
         ];
         for (target, expected) in table {
-            assert_eq!(Target::parse(target).query, expected, "{target}");
+            assert_eq!(query(target), expected, "{target}");
         }
     }
 
