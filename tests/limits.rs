@@ -224,27 +224,16 @@ fn a_handler_that_spins_for_good_ends_its_connection() -> Result<(), Failed> {
     child.wait_stderr("run")
 }
 
-/// Resident memory of a process, in bytes.
-fn resident(id: u32) -> Result<u64, Failed> {
-    let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .ok_or("no VmRSS")?;
-    let kib: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
-    Ok(kib << 10)
-}
-
 fn memory_stays_within_the_limit() -> Result<(), Failed> {
     let source = "local list = {}
         while pcall(function() table.insert(list, buffer.create(2 ^ 20)) end) do end
         print('full', #list) task.wait(1000)";
     let child = Atoll::source("memory", source, ["--limit", "memory=64m"])?.start()?;
     child.wait_stdout("full")?;
-    let bytes = resident(child.id())?;
+    let kibibytes = child.resident()?;
     // The instance and the process around it.
-    if bytes > (64 + 192) << 20 {
-        return Err(format!("{} MiB resident with a limit of 64", bytes >> 20).into());
+    if kibibytes > (64 + 192) << 10 {
+        return Err(format!("{} MiB resident with a limit of 64", kibibytes >> 10).into());
     }
     Ok(())
 }

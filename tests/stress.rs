@@ -131,16 +131,6 @@ fn short_connections() -> Result<(), Failed> {
     end(child)
 }
 
-/// Resident memory of a process, in KiB.
-fn resident(id: u32) -> Result<u64, Failed> {
-    let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .ok_or("no VmRSS")?;
-    Ok(line.trim().trim_end_matches("kB").trim().parse()?)
-}
-
 fn memory_is_flat() -> Result<(), Failed> {
     let child = server("stress_memory")?;
     let address = child.address()?;
@@ -149,11 +139,11 @@ fn memory_is_flat() -> Result<(), Failed> {
     for _ in 0..2 {
         load(address, 8, round, &SIZES)?;
     }
-    let before = resident(child.id())?;
+    let before = child.resident()?;
     for _ in 0..3 {
         load(address, 8, round, &SIZES)?;
     }
-    let after = resident(child.id())?;
+    let after = child.resident()?;
     // A leak of one small content per request would show as more than this.
     if after > before + before / 4 + 8 * 1024 {
         return Err(format!("resident memory went from {before} KiB to {after} KiB").into());

@@ -243,13 +243,12 @@ impl Scheduler {
         }
     }
 
-    /// Runs the jobs that are in the queue now, as long as a turn may last.
+    /// Runs jobs in order, those that they queue included, as long as a turn may last.
     fn turn(&self, lua: &Lua) -> Result<(), ScriptError> {
         let began = Instant::now();
-        let jobs = self.0.queue.borrow().len();
-        for _ in 0..jobs {
+        loop {
             let Some(job) = self.0.queue.borrow_mut().pop_front() else {
-                break;
+                return Ok(());
             };
             self.0.slice.begin();
             self.0.heap.make_room(lua, 0);
@@ -258,10 +257,9 @@ impl Scheduler {
                 return Err(failure);
             }
             if began.elapsed() > LONGEST_TURN {
-                break;
+                return Ok(());
             }
         }
-        Ok(())
     }
 
     /// Queues the jobs of the operations that have ended, without waiting.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::cli::RunArgs;
+use crate::cli::{LimitArgs, PermissionArgs, RunArgs};
 use crate::limits::{LimitError, Limits};
 use crate::permissions::{Permissions, RuleError};
 
@@ -43,28 +43,35 @@ pub(crate) enum ConfigError {
 impl Config {
     /// Checks the words of `atoll run`.
     pub(crate) fn from_args(args: RunArgs) -> Result<Config, ConfigError> {
-        let mut limits = Limits::default();
-        for assignment in &args.limit {
-            limits.set(assignment)?;
-        }
-        limits.wall = args.timeout.map(wall).transpose()?;
-        let permissions = Permissions::none()
-            .allow_net(rules("--allow-net", &args.allow_net)?)
-            .deny_net(rules("--deny-net", &args.deny_net)?)
-            .allow_listen(rules("--allow-listen", &args.allow_listen)?)
-            .deny_listen(rules("--deny-listen", &args.deny_listen)?);
-        let permissions = if args.allow_all {
-            permissions.allow_all()
-        } else {
-            permissions
-        };
         Ok(Config {
             script: args.script,
-            permissions,
-            limits,
+            permissions: permissions(args.permissions)?,
+            limits: limits(args.limits)?,
             arguments: args.arguments,
         })
     }
+}
+
+fn permissions(args: PermissionArgs) -> Result<Permissions, ConfigError> {
+    let permissions = Permissions::none()
+        .allow_net(rules("--allow-net", &args.allow_net)?)
+        .deny_net(rules("--deny-net", &args.deny_net)?)
+        .allow_listen(rules("--allow-listen", &args.allow_listen)?)
+        .deny_listen(rules("--deny-listen", &args.deny_listen)?);
+    Ok(if args.allow_all {
+        permissions.allow_all()
+    } else {
+        permissions
+    })
+}
+
+fn limits(args: LimitArgs) -> Result<Limits, ConfigError> {
+    let mut limits = Limits::default();
+    for assignment in &args.limit {
+        limits.set(assignment)?;
+    }
+    limits.wall = args.timeout.map(wall).transpose()?;
+    Ok(limits)
 }
 
 fn rules<R: FromStr<Err = RuleError>>(flag: &'static str, words: &[String]) -> Result<Vec<R>, ConfigError> {

@@ -82,8 +82,13 @@ pub enum LimitError {
 
 /// How one limit is written, and the field that it sets.
 struct Entry {
+    /// Its name on the command line and in errors.
     name: &'static str,
+    /// What it bounds, for the help text.
     meaning: &'static str,
+    /// Its value, as `set` takes it.
+    get: fn(&Limits) -> String,
+    /// Sets it, or says what its values are.
     set: fn(&mut Limits, &str) -> Result<(), String>,
 }
 
@@ -91,66 +96,79 @@ const ENTRIES: &[Entry] = &[
     Entry {
         name: "memory",
         meaning: "bytes of memory per instance",
+        get: |limits| size(limits.memory),
         set: |limits, text| bytes(text, 16 << 20, 4 << 30).map(|value| limits.memory = value),
     },
     Entry {
         name: "stack",
         meaning: "bytes of native stack",
+        get: |limits| size(limits.stack),
         set: |limits, text| bytes(text, 512 << 10, 64 << 20).map(|value| limits.stack = value),
     },
     Entry {
         name: "run",
         meaning: "longest run without waiting",
+        get: |limits| limits.run.as_secs_f64().to_string(),
         set: |limits, text| seconds(text).map(|value| limits.run = value),
     },
     Entry {
         name: "grace",
         meaning: "from `run` to the hard stop",
+        get: |limits| limits.grace.as_secs_f64().to_string(),
         set: |limits, text| seconds(text).map(|value| limits.grace = value),
     },
     Entry {
         name: "parked",
         meaning: "waiting calls and deferred tasks",
+        get: |limits| limits.parked.to_string(),
         set: |limits, text| count(text).map(|value| limits.parked = value),
     },
     Entry {
         name: "connections",
         meaning: "connections per server",
+        get: |limits| limits.connections.to_string(),
         set: |limits, text| count(text).map(|value| limits.connections = value),
     },
     Entry {
         name: "outgoing",
         meaning: "requests under way",
+        get: |limits| limits.outgoing.to_string(),
         set: |limits, text| count(text).map(|value| limits.outgoing = value),
     },
     Entry {
         name: "header-bytes",
         meaning: "bytes of a message's head",
+        get: |limits| size(limits.header_bytes),
         set: |limits, text| bytes(text, 8 << 10, 1 << 20).map(|value| limits.header_bytes = value),
     },
     Entry {
         name: "header-fields",
         meaning: "header fields of a message",
+        get: |limits| limits.header_fields.to_string(),
         set: |limits, text| count(text).map(|value| limits.header_fields = value),
     },
     Entry {
         name: "request-buffer",
         meaning: "bytes of request content held",
+        get: |limits| size(limits.request_buffer),
         set: |limits, text| bytes(text, 1 << 20, 1 << 40).map(|value| limits.request_buffer = value),
     },
     Entry {
         name: "dns",
         meaning: "for one name's resolution",
+        get: |limits| limits.dns.as_secs_f64().to_string(),
         set: |limits, text| seconds(text).map(|value| limits.dns = value),
     },
     Entry {
         name: "drain",
         meaning: "for requests under way at a close",
+        get: |limits| limits.drain.as_secs_f64().to_string(),
         set: |limits, text| seconds(text).map(|value| limits.drain = value),
     },
     Entry {
         name: "handles",
         meaning: "host resources held",
+        get: |limits| limits.handles.to_string(),
         set: |limits, text| count(text).map(|value| limits.handles = value),
     },
 ];
@@ -179,12 +197,18 @@ impl Limits {
         ENTRIES.iter().map(|entry| entry.name).collect()
     }
 
-    /// One line per limit: its name and what it bounds.
+    /// One line per limit: its name, its default, and what it bounds.
     pub fn help() -> String {
-        ENTRIES
-            .iter()
-            .map(|entry| format!("  {:<16}{}\n", entry.name, entry.meaning))
-            .collect()
+        let limits = Limits::default();
+        let line = |entry: &Entry| {
+            format!(
+                "  {:<16}{:<8}{}\n",
+                entry.name,
+                (entry.get)(&limits),
+                entry.meaning
+            )
+        };
+        ENTRIES.iter().map(line).collect()
     }
 
     /// Bytes that the Luau heap may hold: three quarters, so that a script meets a Luau error while the
@@ -266,6 +290,13 @@ mod tests {
             let mut limits = Limits::default();
             limits.set(text).expect(text);
             assert!(holds(&limits), "{text}");
+        }
+        for entry in ENTRIES {
+            let (default, mut again) = (Limits::default(), Limits::default());
+            again
+                .set(&format!("{}={}", entry.name, (entry.get)(&default)))
+                .expect(entry.name);
+            assert_eq!(again, default, "{}", entry.name);
         }
         assert_eq!(cases.len(), ENTRIES.len(), "a limit has no case here");
     }

@@ -141,6 +141,16 @@ impl Running {
         self.child.id()
     }
 
+    /// Its resident memory, in KiB.
+    pub(crate) fn resident(&self) -> Result<u64, Failed> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()))?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .ok_or("no VmRSS")?;
+        Ok(line.trim().trim_end_matches("kB").trim().parse()?)
+    }
+
     /// Sends a signal, named as `kill` names it: `INT`, `TERM`.
     pub(crate) fn signal(&self, name: &str) -> Result<(), Failed> {
         let status = Command::new("sh")

@@ -40,7 +40,7 @@ impl<T: Send> wit::HostIncomingBodyWithStore<T> for HasSelf<State> {
 /// Content for the guest, as a handle where it is large.
 pub(super) fn body(state: &mut State, body: Body) -> Result<wit::Body, Error> {
     Ok(match body {
-        Body::Whole(content) => wit::Body::Whole(content.into()),
+        Body::Whole(content, _held) => wit::Body::Whole(content.into()),
         Body::Pieces(pieces) => wit::Body::Pieces(state.push(IncomingBody(Arc::new(Mutex::new(pieces))))?),
     })
 }

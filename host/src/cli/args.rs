@@ -10,6 +10,7 @@ use crate::limits::Limits;
 #[derive(Debug, Parser)]
 #[command(
     name = "atoll",
+    bin_name = "atoll",
     version,
     disable_help_subcommand = true,
     after_help = "Exit codes: 0 done, 1 the script failed, 2 bad usage or permission syntax,\n\
@@ -40,26 +41,51 @@ pub(crate) struct RunArgs {
     #[arg(value_name = "SCRIPT.luau")]
     pub(crate) script: PathBuf,
 
+    /// `process.args` of the script
+    #[arg(last = true, value_name = "ARGS")]
+    pub(crate) arguments: Vec<String>,
+
+    /// What it may do.
+    #[command(flatten)]
+    pub(crate) permissions: PermissionArgs,
+
+    /// Its bounds.
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+}
+
+/// The flags that become `Permissions`.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Permissions")]
+pub(crate) struct PermissionArgs {
     /// Allow outgoing requests; bare: to every public address
-    #[arg(long, value_name = "RULE,…", num_args = 0..=1, require_equals = true, default_missing_value = "public", value_delimiter = ',')]
+    #[arg(long, value_name = RULES, num_args = 0..=1, require_equals = true, default_missing_value = "public", value_delimiter = ',')]
     pub(crate) allow_net: Vec<String>,
 
     /// Allow to listen; bare: on any local address and port
-    #[arg(long, value_name = "RULE,…", num_args = 0..=1, require_equals = true, default_missing_value = "*", value_delimiter = ',')]
+    #[arg(long, value_name = RULES, num_args = 0..=1, require_equals = true, default_missing_value = "*", value_delimiter = ',')]
     pub(crate) allow_listen: Vec<String>,
 
     /// Refuse outgoing requests, whatever else allows them
-    #[arg(long, value_name = "RULE,…", require_equals = true, value_delimiter = ',')]
+    #[arg(long, value_name = RULES, require_equals = true, value_delimiter = ',')]
     pub(crate) deny_net: Vec<String>,
 
     /// Refuse to listen, whatever else allows it
-    #[arg(long, value_name = "RULE,…", require_equals = true, value_delimiter = ',')]
+    #[arg(long, value_name = RULES, require_equals = true, value_delimiter = ',')]
     pub(crate) deny_listen: Vec<String>,
 
     /// Allow everything but cloud metadata addresses
     #[arg(short = 'A', long)]
     pub(crate) allow_all: bool,
+}
 
+/// How the help text shows a list of rules.
+const RULES: &str = "RULE,…";
+
+/// The flags that become `Limits`.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct LimitArgs {
     /// Change a limit (see below); may be given several times
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) limit: Vec<String>,
@@ -67,17 +93,13 @@ pub(crate) struct RunArgs {
     /// End the script after this time
     #[arg(long, value_name = "SECONDS")]
     pub(crate) timeout: Option<String>,
-
-    /// `process.args` of the script
-    #[arg(last = true, value_name = "ARGS")]
-    pub(crate) arguments: Vec<String>,
 }
 
 fn run_help() -> String {
     format!(
         "RULE = [scheme://]host[:port[-port]]\n\
          host = name | *.name | IPv4 | [IPv6] | CIDR | localhost | public | private | *\n\n\
-         Limits (sizes as 64k, 256m, 1g; times in seconds):\n{}\n\
+         Limits and their defaults (sizes as 64k, 256m, 1g; times in seconds):\n{}\n\
          Examples:\n  \
          atoll run hello.luau --allow-listen=localhost:8080\n  \
          atoll run fetch.luau --allow-net=api.example.com:80 -- http://api.example.com/",

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 
-pub(crate) use args::{Args, Command, RunArgs};
+pub(crate) use args::{Args, Command, LimitArgs, PermissionArgs, RunArgs};
 
 use crate::config::Config;
 

@@ -15,10 +15,13 @@ use super::error::Error;
 /// The most that crosses into the guest at once; more would have to fit its memory in one go.
 pub(crate) const PIECE: usize = 1 << 20;
 
+/// Counts content against a limit for as long as the host holds it.
+pub(crate) type Held = Option<OwnedSemaphorePermit>;
+
 /// The content of one message.
 pub(crate) enum Body {
     /// All of it.
-    Whole(Bytes),
+    Whole(Bytes, Held),
     /// More than one piece.
     Pieces(Pieces),
 }
@@ -29,8 +32,8 @@ pub(crate) struct Pieces {
     ready: BytesMut,
     /// What is still on the wire; `None` once all of it was read.
     wire: Option<Wire>,
-    /// Counts this content against a limit for as long as it is held.
-    _held: Option<OwnedSemaphorePermit>,
+    /// Given back with the last piece.
+    _held: Held,
 }
 
 /// Content that still arrives, with its bounds.
@@ -73,10 +76,10 @@ impl Wire {
 }
 
 impl Body {
-    /// Content that was read already. `held` is given back when it is gone.
-    pub(crate) fn from_bytes(content: BytesMut, held: Option<OwnedSemaphorePermit>) -> Body {
+    /// Content that was read already.
+    pub(crate) fn from_bytes(content: BytesMut, held: Held) -> Body {
         match content.len() {
-            0..=PIECE => Body::Whole(content.freeze()),
+            0..=PIECE => Body::Whole(content.freeze(), held),
             _ => Body::Pieces(Pieces {
                 ready: content,
                 wire: None,
@@ -88,7 +91,7 @@ impl Body {
     /// Content of a response: reads as much as one piece, and leaves the rest on the wire.
     ///
     /// Cancel safety: dropping the future gives up the content.
-    pub(crate) async fn from_wire(mut wire: Wire, held: Option<OwnedSemaphorePermit>) -> Result<Body, Error> {
+    pub(crate) async fn from_wire(mut wire: Wire, held: Held) -> Result<Body, Error> {
         let mut ready = BytesMut::new();
         while let Some(data) = wire.next().await? {
             ready.extend_from_slice(&data);
@@ -100,13 +103,13 @@ impl Body {
                 }));
             }
         }
-        Ok(Body::Whole(ready.freeze()))
+        Ok(Body::Whole(ready.freeze(), held))
     }
 
     /// Bytes that handing it over takes at once.
     pub(crate) fn first_piece(&self) -> usize {
         match self {
-            Body::Whole(content) => content.len(),
+            Body::Whole(content, _) => content.len(),
             Body::Pieces(_) => 0,
         }
     }

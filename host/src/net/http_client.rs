@@ -194,24 +194,27 @@ impl Client {
         if content.is_empty() && matches!(*method, Method::POST | Method::PUT | Method::PATCH) {
             own.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        let again = method.is_idempotent().then(|| request.clone());
-        let failure = match self.pool.request(request).await {
-            Ok(response) => {
-                self.kept.answered(response.extensions());
-                return Ok(response);
-            }
-            Err(failure) => failure,
+        let mut tries = if method.is_idempotent() {
+            IDLE_PER_ORIGIN
+        } else {
+            0
         };
-        match (Error::exchange(&failure), again) {
-            (Error::ConnectionReset | Error::ConnectionClosed, Some(again))
-                if self.kept.carried(&failure) =>
-            {
-                self.pool
-                    .request(again)
-                    .await
-                    .map_err(|failure| Error::exchange(&failure))
+        loop {
+            let failure = match self.pool.request(request.clone()).await {
+                Ok(response) => {
+                    self.kept.answered(response.extensions());
+                    return Ok(response);
+                }
+                Err(failure) => failure,
+            };
+            match Error::exchange(&failure) {
+                Error::ConnectionReset | Error::ConnectionClosed
+                    if tries > 0 && self.kept.carried(&failure) =>
+                {
+                    tries -= 1;
+                }
+                error => return Err(error),
             }
-            (error, _) => Err(error),
         }
     }
 }

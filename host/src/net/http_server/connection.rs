@@ -16,10 +16,10 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::super::body::{Body, Wire};
+use super::super::body::{Body, Held, Wire};
 use super::super::error::Error;
 use super::super::{headers, http_client};
 use super::{Exchange, Incoming, Reply, Shared};
@@ -199,7 +199,7 @@ async fn content(
 
 /// Counts bytes against the buffer that all requests share, and waits until it has room.
 async fn hold(
-    held: &mut Option<OwnedSemaphorePermit>,
+    held: &mut Held,
     bytes: usize,
     deadline: Option<Instant>,
     shared: &Shared,
