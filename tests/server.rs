@@ -20,6 +20,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         a_slow_sender_is_heard,
         an_idle_connection_harms_nobody,
         connections_past_the_limit_wait,
+        a_client_that_never_reads_is_let_go,
         pipelined_requests_in_one_write,
         a_deep_pipeline_is_answered_in_order,
         close_refuses_new_connections,
@@ -184,6 +185,20 @@ fn connections_past_the_limit_wait() -> Result<(), Failed> {
         third.join().map_err(|_| "the third client panicked")?,
         Ok("fine".to_owned())
     );
+    Ok(())
+}
+
+fn a_client_that_never_reads_is_let_go() -> Result<(), Failed> {
+    let source = "net.serve({ port = 0, address = '127.0.0.1', maxConnections = 1, timeout = 0.5,
+        request = function(request)
+            return if request.path == '/large' then buffer.create(2 ^ 25) else 'next'
+        end })";
+    let child = Atoll::source("never_reads", source, ["--allow-listen=localhost"])?.start()?;
+    let address = child.address()?;
+    let mut stuck = Connection::open(address)?;
+    stuck.send(ask("/large"))?;
+    // There is room for one connection: this one is served when the other one has been given up.
+    assert_eq!(get(address, "/")?.text(), "next");
     Ok(())
 }
 

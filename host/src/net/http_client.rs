@@ -147,8 +147,7 @@ impl Client {
 
     async fn follow(&self, request: Request) -> Result<http::Response<Incoming>, Error> {
         let mut url = parse(&request.url)?;
-        let mut method = Method::from_bytes(request.method.as_bytes())
-            .map_err(|_| Error::InvalidUrl(format!("{:?} is no method", request.method)))?;
+        let mut method = method(&request.method)?;
         let mut fields = headers::to_map(request.headers, Message::Request).map_err(Error::InvalidUrl)?;
         let mut content = request.content;
         for _ in 0..=redirect::MOST {
@@ -233,6 +232,25 @@ fn parse(text: &str) -> Result<Url, Error> {
         };
         Error::InvalidUrl(format!("{problem} in {text:?}"))
     })
+}
+
+/// The method, in capitals where it is one of those that everybody means so (WHATWG Fetch, "normalize a method").
+fn method(text: &str) -> Result<Method, Error> {
+    const NORMALIZED: [Method; 6] = [
+        Method::DELETE,
+        Method::GET,
+        Method::HEAD,
+        Method::OPTIONS,
+        Method::POST,
+        Method::PUT,
+    ];
+    if let Some(method) = NORMALIZED
+        .into_iter()
+        .find(|method| method.as_str().eq_ignore_ascii_case(text))
+    {
+        return Ok(method);
+    }
+    Method::from_bytes(text.as_bytes()).map_err(|_| Error::InvalidUrl(format!("{text:?} is no method")))
 }
 
 /// What the permissions are asked about.

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::IpAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -18,6 +18,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
+use tokio_io_timeout::TimeoutStream;
 
 use super::super::body::{Body, Held, Wire};
 use super::super::error::Error;
@@ -61,13 +62,16 @@ pub(super) async fn serve(
         })
     };
     let head = usize::try_from(shared.limits.header_bytes).unwrap_or(usize::MAX);
+    // A client that does not read its response may not keep the connection for ever.
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(shared.options.timeout));
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(shared.options.timeout)
         .max_buf_size(head.saturating_add(HEAD_SLACK))
         .max_headers((shared.limits.header_fields as usize).saturating_mul(4))
         .half_close(true)
-        .serve_connection(TokioIo::new(stream), answer);
+        .serve_connection(TokioIo::new(Box::pin(stream)), answer);
     let mut closing = pin!(shared.closing.cancelled());
     let mut told = false;
     let ended = loop {
@@ -75,7 +79,7 @@ pub(super) async fn serve(
             () = shared.aborting.cancelled() => return,
             () = &mut closing, if !told => {
                 told = true;
-                std::pin::Pin::new(&mut connection).graceful_shutdown();
+                Pin::new(&mut connection).graceful_shutdown();
             }
             ended = &mut connection => break ended,
         }
@@ -103,7 +107,7 @@ pub(super) async fn serve(
 
 /// Reads what a refused client still sends: a close with unread bytes would reset the connection, and the
 /// refusal could be lost on its way (RFC 9112, section 9.6).
-async fn linger(mut stream: TcpStream) {
+async fn linger(mut stream: Pin<Box<TimeoutStream<TcpStream>>>) {
     let mut sink = vec![0; 16 << 10];
     let unread = async { while matches!(stream.read(&mut sink).await, Ok(count) if count > 0) {} };
     drop(tokio::time::timeout(LINGER, unread).await);
