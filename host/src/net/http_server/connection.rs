@@ -16,7 +16,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_io_timeout::TimeoutStream;
 
@@ -194,21 +194,27 @@ async fn content(
             deadline,
         };
         while let Some(data) = wire.next().await? {
-            hold(&mut held, data.len(), deadline, shared).await?;
+            hold(&mut held, content.len() + data.len(), deadline, shared).await?;
             content.extend_from_slice(&data);
         }
     }
     Ok(Body::from_bytes(content, held))
 }
 
-/// Counts bytes against the buffer that all requests share, and waits until it has room.
+/// Counts so many bytes of content against the buffer that all requests share, and waits until it has room.
 async fn hold(
     held: &mut Held,
     bytes: usize,
     deadline: Option<Instant>,
     shared: &Shared,
 ) -> Result<(), Error> {
-    let kibibytes = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX);
+    let have = held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+    // By the whole, not by what just came: many small chunks count no more than one large one.
+    let missing = bytes.div_ceil(1024).saturating_sub(have);
+    if missing == 0 {
+        return Ok(());
+    }
+    let kibibytes = u32::try_from(missing).unwrap_or(u32::MAX);
     let room = shared.buffer.clone().acquire_many_owned(kibibytes);
     let more = match deadline {
         None => room.await,
