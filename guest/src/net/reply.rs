@@ -13,9 +13,6 @@ use crate::fields::{shown, whole_number};
 use crate::net::header;
 use crate::problem::{Problem, handed_over};
 
-/// What a client learns of a handler that failed.
-const FAILURE: &[u8] = b"An error occurred on the server";
-
 /// Statuses that a handler may send; 1xx is never a final response.
 const FINAL: std::ops::RangeInclusive<u64> = 200..=599;
 
@@ -38,23 +35,14 @@ impl Pending {
         }
     }
 
-    /// Answers with the standard 500 and reports why.
-    pub(crate) fn give_up(mut self, why: &str) {
+    /// Reports why there is no response; the host answers 500.
+    pub(crate) fn give_up(self, why: &str) {
         console::report(&self.origin, why, "");
-        self.fail();
     }
 
-    /// Answers with the standard 500.
+    /// Gives up the exchange now, and not when Luau collects this value.
     fn fail(&mut self) {
-        let headers = vec![Header {
-            name: "content-type".to_owned(),
-            value: b"text/plain".to_vec(),
-        }];
-        self.send(&Response {
-            status: 500,
-            headers,
-            content: FAILURE.to_vec(),
-        });
+        self.exchange = None;
     }
 
     fn send(&mut self, response: &Response) {
