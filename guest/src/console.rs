@@ -13,7 +13,7 @@ use crate::prelude;
 /// Frames of a stack trace that are shown: enough to find the place, few enough to read.
 const LONGEST_TRACE: usize = 32;
 
-/// Adds the native `write(isWarning, text)`.
+/// Adds the natives `write(isWarning, text)` and `report_in(origin, message, trace)`.
 ///
 /// # Errors
 ///
@@ -24,7 +24,18 @@ pub(crate) fn install(lua: &Lua, natives: &Table) -> mlua::Result<()> {
         console::write_line(output, &text.as_bytes());
         Ok(())
     })?;
-    natives.raw_set("write", write)
+    natives.raw_set("write", write)?;
+
+    let report_in =
+        lua.create_function(|_, (origin, message, trace): (LuaString, LuaString, LuaString)| {
+            report(
+                &origin.to_string_lossy(),
+                &message.to_string_lossy(),
+                &trace.to_string_lossy(),
+            );
+            Ok(())
+        })?;
+    natives.raw_set("report_in", report_in)
 }
 
 /// Reports an error that ended a task or a request handler, but not the program.

@@ -93,6 +93,48 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// The PEM texts that the field, a table, has under these names; none where the field is missing.
+    pub(crate) fn pems<const N: usize>(
+        &self,
+        field: &str,
+        names: [&str; N],
+    ) -> Result<Option<[Option<String>; N]>, Problem> {
+        let Some(table) = self.table(field)? else {
+            return Ok(None);
+        };
+        let mut texts = [const { None }; N];
+        for (text, name) in texts.iter_mut().zip(names) {
+            *text = match table.get::<Value>(name)? {
+                Value::Nil => None,
+                Value::String(given) => Some(given.to_string_lossy()),
+                other => {
+                    return Err(self.wrong(field, &format!("must have a PEM string as '{name}'"), &other));
+                }
+            };
+        }
+        Ok(Some(texts))
+    }
+
+    /// The field, a table, as an array of strings; empty where it is missing.
+    pub(crate) fn strings(&self, field: &str) -> Result<Vec<String>, Problem> {
+        match self.table(field)? {
+            Some(list) => self.strings_of(field, &list),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The strings of an array that messages call `field`.
+    pub(crate) fn strings_of(&self, field: &str, list: &Table) -> Result<Vec<String>, Problem> {
+        let mut strings = Vec::new();
+        for value in list.sequence_values::<Value>() {
+            match value? {
+                Value::String(text) => strings.push(text.to_string_lossy()),
+                other => return Err(self.wrong(field, "must be an array of strings", &other)),
+            }
+        }
+        Ok(strings)
+    }
+
     /// `net.serve: field 'port' must be an integer from 0 to 65535, got "80x"`.
     pub(crate) fn wrong(&self, field: &str, rule: &str, got: &Value) -> Problem {
         Problem(format!(

@@ -15,6 +15,8 @@ pub(crate) struct Heap {
     limit: usize,
     /// The least that it held since the last full collection; what came on top may be garbage.
     floor: Cell<usize>,
+    /// An allocation failed in the running job. What that job holds becomes garbage when it ends, below the floor too.
+    ran_full: Cell<bool>,
 }
 
 impl Heap {
@@ -23,7 +25,16 @@ impl Heap {
         Self {
             limit,
             floor: Cell::new(0),
+            ran_full: Cell::new(false),
         }
+    }
+
+    /// Called between two jobs: forgets what is known of garbage where the last one filled the heap.
+    pub(crate) fn between_jobs(&self, lua: &Lua) {
+        if self.ran_full.take() {
+            self.floor.set(0);
+        }
+        self.make_room(lua, 0);
     }
 
     /// Collects garbage where the heap would be over three quarters full with `coming` bytes more, and a collection
@@ -34,6 +45,7 @@ impl Heap {
 
     /// Collects garbage after an allocation failed, if there may be any.
     fn after_failure(&self, lua: &Lua) {
+        self.ran_full.set(true);
         self.collect(lua, self.limit / 4, 0, 64 * 1024);
     }
 

@@ -13,8 +13,10 @@ pub(crate) const NAME: &str = "[atoll]";
 pub(crate) struct Libraries {
     /// Resume coroutines.
     pub(crate) drivers: Drivers,
-    /// Runs a request's handler: `handle_request(handler, recover, exchange, head, fields, query, body)`.
+    /// Runs a request's handler: `handle_request(handler, recover, exchange, is_upgrade, head, fields, query, body)`.
     pub(crate) handle_request: Function,
+    /// Runs a WebSocket's handlers: `deliver(websocket)`.
+    pub(crate) deliver: Function,
 }
 
 /// Sets the globals of scripts.
@@ -25,8 +27,10 @@ pub(crate) struct Libraries {
 pub(crate) fn load(lua: &Lua, natives: &Table, process: &Table) -> mlua::Result<Libraries> {
     let core: Table = chunk(lua, include_str!("prelude/core.luau"))?.call(natives)?;
     let task: Table = chunk(lua, include_str!("prelude/task.luau"))?.call((natives, &core))?;
+    let (connect, deliver): (Function, Function) =
+        chunk(lua, include_str!("prelude/websocket.luau"))?.call((natives, &core))?;
     let (net, handle_request): (Table, Function) =
-        chunk(lua, include_str!("prelude/net.luau"))?.call((natives, &core))?;
+        chunk(lua, include_str!("prelude/net.luau"))?.call((natives, &core, connect))?;
     chunk(lua, include_str!("prelude/globals.luau"))?.call::<()>((natives, net, process, task))?;
     Ok(Libraries {
         drivers: Drivers {
@@ -34,6 +38,7 @@ pub(crate) fn load(lua: &Lua, natives: &Table, process: &Table) -> mlua::Result<
             drive: core.raw_get("drive")?,
         },
         handle_request,
+        deliver,
     })
 }
 

@@ -251,7 +251,7 @@ impl Scheduler {
                 return Ok(());
             };
             self.0.slice.begin();
-            self.0.heap.make_room(lua, 0);
+            self.0.heap.between_jobs(lua);
             job();
             if let Some(failure) = self.0.failure.take() {
                 return Err(failure);

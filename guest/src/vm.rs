@@ -75,11 +75,11 @@ fn prepare(lua: &Lua, program: &Program, scheduler: &Scheduler, heap: Rc<Heap>) 
     heap::install(lua, &natives, heap)?;
     task::install(lua, &natives, scheduler)?;
     natives.raw_set("report", report(lua, scheduler)?)?;
-    let serving = net::install(lua, &natives, scheduler, program.heap)?;
+    let waiting = net::install(lua, &natives, scheduler, program.heap)?;
 
     let libraries = prelude::load(lua, &natives, &process(lua, program)?)?;
     scheduler.set_drivers(libraries.drivers);
-    serving.set_driver(libraries.handle_request);
+    waiting.set_drivers(libraries.handle_request, libraries.deliver);
 
     lua.sandbox(true)?;
     lua.set_memory_limit(usize::try_from(program.heap).unwrap_or(usize::MAX))?;

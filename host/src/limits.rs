@@ -22,8 +22,12 @@ pub struct Limits {
     pub parked: u32,
     /// Connections that one server holds at once; scripts may ask for fewer.
     pub connections: u32,
-    /// Outgoing requests under way at once.
+    /// Outgoing requests and WebSocket handshakes under way at once.
     pub outgoing: u32,
+    /// WebSockets that the script itself opened, at once.
+    pub sockets: u32,
+    /// Bytes of messages that one WebSocket holds until its peer takes them.
+    pub socket_queue: u64,
     /// Bytes of a message's head, in and out.
     pub header_bytes: u64,
     /// Header fields of one message, in and out.
@@ -32,7 +36,7 @@ pub struct Limits {
     pub request_buffer: u64,
     /// For one name's resolution.
     pub dns: Duration,
-    /// How long a server that closes waits for requests under way.
+    /// How long a server that closes waits for requests under way, and a WebSocket that closes for its peer's close.
     pub drain: Duration,
     /// Host resources (servers, requests, bodies) that the guest may hold at once.
     pub handles: u32,
@@ -49,6 +53,8 @@ impl Default for Limits {
             parked: 10_000,
             connections: 1024,
             outgoing: 256,
+            sockets: 1024,
+            socket_queue: 256 << 10,
             header_bytes: 16 << 10,
             header_fields: 100,
             request_buffer: 64 << 20,
@@ -134,6 +140,18 @@ const ENTRIES: &[Entry] = &[
         meaning: "requests under way",
         get: |limits| limits.outgoing.to_string(),
         set: |limits, text| count(text).map(|value| limits.outgoing = value),
+    },
+    Entry {
+        name: "sockets",
+        meaning: "WebSockets opened by the script",
+        get: |limits| limits.sockets.to_string(),
+        set: |limits, text| count(text).map(|value| limits.sockets = value),
+    },
+    Entry {
+        name: "socket-queue",
+        meaning: "bytes that wait for a WebSocket's peer",
+        get: |limits| size(limits.socket_queue),
+        set: |limits, text| bytes(text, 4 << 10, 1 << 30).map(|value| limits.socket_queue = value),
     },
     Entry {
         name: "header-bytes",
@@ -279,6 +297,8 @@ mod tests {
             ("parked=7", |l| l.parked == 7),
             ("connections=8", |l| l.connections == 8),
             ("outgoing=9", |l| l.outgoing == 9),
+            ("sockets=12", |l| l.sockets == 12),
+            ("socket-queue=1m", |l| l.socket_queue == 1 << 20),
             ("header-bytes=8192", |l| l.header_bytes == 8192),
             ("header-fields=10", |l| l.header_fields == 10),
             ("request-buffer=1g", |l| l.request_buffer == 1 << 30),

@@ -11,14 +11,14 @@ use mlua::{Function, Lua, Table};
 use crate::bindings::http_server::Exchange;
 use crate::bindings::types::Header;
 use crate::net::header;
-use crate::net::reply::Pending;
+use crate::net::reply::{Pending, Upgrade};
 use crate::net::target::{path, query, raw_path};
 use crate::problem::message_of;
 
 /// The prelude's way to run handlers.
 #[derive(Default)]
 pub(crate) struct Handlers {
-    /// `handle_request(handler, recover, exchange, head, fields, query, body)`; set once the prelude is loaded.
+    /// `handle_request(handler, recover, exchange, is_upgrade, head, fields, query, body)`; set once the prelude is loaded.
     driver: OnceCell<Function>,
 }
 
@@ -51,15 +51,17 @@ impl Handlers {
     pub(crate) fn handle(
         &self,
         lua: &Lua,
-        handler: &Function,
+        handler: Option<&Function>,
         recover: Option<&Function>,
+        upgrade: Option<Upgrade>,
         exchange: Exchange,
         work: Work,
     ) -> mlua::Result<()> {
         let Some(driver) = self.driver.get() else {
             return Ok(());
         };
-        let pending = Pending::new(exchange, work.origin());
+        let is_upgrade = upgrade.is_some();
+        let pending = Pending::new(exchange, work.origin(), upgrade);
         let (head, fields) = work.head();
         let values = work.query(lua).and_then(|query| {
             Ok((
@@ -72,7 +74,13 @@ impl Handlers {
         match values {
             Ok((head, fields, query, body)) => {
                 let pending = lua.create_userdata(pending)?;
-                driver.call((handler, recover, pending, head, fields, query, body))
+                let values = (handler, recover, &pending, is_upgrade, head, fields, query, body);
+                driver.call(values).inspect_err(|_| {
+                    // Now, and not when Luau collects it: the client waits.
+                    if let Ok(mut pending) = pending.borrow_mut::<Pending>() {
+                        pending.fail();
+                    }
+                })
             }
             Err(problem) => {
                 pending.give_up(&message_of(&problem));
@@ -85,7 +93,7 @@ impl Handlers {
 impl Work {
     /// Answers with the standard 500 and reports why, without running the handler.
     pub(crate) fn give_up(&self, exchange: Exchange, why: &str) {
-        Pending::new(exchange, self.origin()).give_up(why);
+        Pending::new(exchange, self.origin(), None).give_up(why);
     }
 
     fn origin(&self) -> String {

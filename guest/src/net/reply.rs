@@ -3,15 +3,21 @@
 //! The natives here are called by the prelude's `handle_request`. A result that cannot be sent is a problem for
 //! the prelude to report; nothing of it reaches the client.
 
-use mlua::prelude::LuaString;
-use mlua::{Lua, Table, UserData, UserDataRefMut, Value};
+use std::rc::Rc;
 
-use crate::bindings::http_server::{Exchange, Response, respond};
+use mlua::prelude::LuaString;
+use mlua::{Function, IntoLuaMulti, Lua, MultiValue, Table, UserData, UserDataRefMut, Value};
+
+use crate::bindings::http_server::{Exchange, Response, ResponseHead, respond, respond_in_pieces, upgrade};
 use crate::bindings::types::Header;
 use crate::console;
 use crate::fields::{shown, whole_number};
-use crate::net::header;
-use crate::problem::{Problem, handed_over};
+use crate::net::content::{NoMemory, bytes_of};
+use crate::net::pieces::Writer;
+use crate::net::websocket::{Connection, Owner, Site};
+use crate::net::websocket_options::Hooks;
+use crate::net::{error, header};
+use crate::problem::Problem;
 
 /// Statuses that a handler may send; 1xx is never a final response.
 const FINAL: std::ops::RangeInclusive<u64> = 200..=599;
@@ -22,16 +28,32 @@ pub(crate) struct Pending {
     exchange: Option<Exchange>,
     /// What reports call its handler.
     origin: String,
+    /// The server's handlers of WebSockets, where the request asks for one.
+    upgrade: Option<Upgrade>,
+}
+
+/// What makes a WebSocket of an exchange.
+#[derive(Clone)]
+pub(crate) struct Upgrade {
+    /// The script's connections.
+    pub(crate) site: Rc<Site>,
+    /// What is called for the events of this server's.
+    pub(crate) hooks: Rc<Hooks>,
+    /// The protocols that it speaks.
+    pub(crate) protocols: Rc<[String]>,
+    /// Bytes that a message may have.
+    pub(crate) max_message_size: u64,
 }
 
 impl UserData for Pending {}
 
 impl Pending {
     /// The exchange, whose handler reports call `origin`.
-    pub(crate) fn new(exchange: Exchange, origin: String) -> Self {
+    pub(crate) fn new(exchange: Exchange, origin: String, upgrade: Option<Upgrade>) -> Self {
         Self {
             exchange: Some(exchange),
             origin,
+            upgrade,
         }
     }
 
@@ -41,7 +63,7 @@ impl Pending {
     }
 
     /// Gives up the exchange now, and not when Luau collects this value.
-    fn fail(&mut self) {
+    pub(crate) fn fail(&mut self) {
         self.exchange = None;
     }
 
@@ -49,21 +71,71 @@ impl Pending {
         if let Some(exchange) = self.exchange.take()
             && let Err(problem) = respond(exchange, response)
         {
-            console::report(&self.origin, &format!("the response was not sent: {problem}"), "");
+            self.not_sent(&problem);
         }
+    }
+
+    /// Sends the head; what takes the content is none where nobody waits for it.
+    fn begin(&mut self, head: &ResponseHead) -> Option<Writer> {
+        match respond_in_pieces(self.exchange.take()?, head) {
+            Ok(body) => Some(Writer::new(body)),
+            Err(problem) => {
+                self.not_sent(&problem);
+                None
+            }
+        }
+    }
+
+    /// Makes a WebSocket of the exchange.
+    fn upgrade(&mut self) -> mlua::Result<()> {
+        let (Some(exchange), Some(to)) = (self.exchange.take(), self.upgrade.take()) else {
+            return Ok(());
+        };
+        match upgrade(exchange, &to.protocols, to.max_message_size) {
+            Ok(socket) => {
+                Connection::start(&to.site, socket, Owner::Server(to.hooks), to.max_message_size)?;
+            }
+            Err(failure) => self.not_sent(&error::words(&failure)),
+        }
+        Ok(())
+    }
+
+    fn not_sent(&self, problem: &str) {
+        console::report(&self.origin, &format!("the response was not sent: {problem}"), "");
     }
 }
 
-/// Adds the natives `respond`, `fail` and `blame`.
+/// A handler's result, ready to be sent.
+enum Answer {
+    Whole(Response),
+    /// The head, and the script's function that makes the content.
+    Pieces(ResponseHead, Function),
+}
+
+/// Adds the natives `respond`, `upgrade`, `fail` and `blame`.
 ///
 /// # Errors
 ///
 /// When the Luau heap is full.
 pub(crate) fn install(lua: &Lua, natives: &Table) -> mlua::Result<()> {
-    let respond = lua.create_function(|lua, (mut pending, result): (UserDataRefMut<Pending>, Value)| {
-        handed_over(lua, to_response(&result).map(|response| pending.send(&response)))
-    })?;
+    let respond =
+        lua.create_function(
+            |lua, (mut pending, result): (UserDataRefMut<Pending>, Value)| match to_answer(&result) {
+                Err(Problem(text)) => text.into_lua_multi(lua),
+                Ok(Answer::Whole(response)) => {
+                    pending.send(&response);
+                    Ok(MultiValue::new())
+                }
+                Ok(Answer::Pieces(head, body)) => match pending.begin(&head) {
+                    Some(writer) => (Value::Nil, lua.create_userdata(writer)?, body).into_lua_multi(lua),
+                    None => Ok(MultiValue::new()),
+                },
+            },
+        )?;
     natives.raw_set("respond", respond)?;
+
+    let upgrade = lua.create_function(|_, mut pending: UserDataRefMut<Pending>| pending.upgrade())?;
+    natives.raw_set("upgrade", upgrade)?;
 
     let fail = lua.create_function(|_, mut pending: UserDataRefMut<Pending>| {
         pending.fail();
@@ -85,17 +157,17 @@ pub(crate) fn install(lua: &Lua, natives: &Table) -> mlua::Result<()> {
 }
 
 /// The response that a handler's result stands for.
-fn to_response(result: &Value) -> Result<Response, Problem> {
+fn to_answer(result: &Value) -> Result<Answer, Problem> {
     match result {
         Value::String(_) | Value::Buffer(_) => {
             let (content, kind) = content_of(result)?;
-            Ok(Response {
+            Ok(Answer::Whole(Response {
                 status: 200,
                 headers: vec![content_type(kind)],
                 content,
-            })
+            }))
         }
-        Value::Table(table) => table_to_response(table),
+        Value::Table(table) => table_to_answer(table),
         other => Err(Problem(format!(
             "the request handler must return a string, a buffer or a table, got {}",
             shown(other)
@@ -103,7 +175,7 @@ fn to_response(result: &Value) -> Result<Response, Problem> {
     }
 }
 
-fn table_to_response(table: &Table) -> Result<Response, Problem> {
+fn table_to_answer(table: &Table) -> Result<Answer, Problem> {
     let status = match table.get("statusCode")? {
         Value::Nil => 200,
         given => match whole_number(&given).filter(|status| FINAL.contains(status)) {
@@ -119,6 +191,7 @@ fn table_to_response(table: &Table) -> Result<Response, Problem> {
     };
     let content = match table.get("body")? {
         Value::Nil => Vec::new(),
+        Value::Function(body) => return Ok(Answer::Pieces(ResponseHead { status, headers }, body)),
         body => {
             let (content, kind) = content_of(&body)?;
             if !headers
@@ -130,30 +203,26 @@ fn table_to_response(table: &Table) -> Result<Response, Problem> {
             content
         }
     };
-    Ok(Response {
+    Ok(Answer::Whole(Response {
         status,
         headers,
         content,
-    })
+    }))
 }
 
 /// The bytes of a body, and what they are unless the script says it.
 fn content_of(body: &Value) -> Result<(Vec<u8>, &'static str), Problem> {
-    let (length, kind) = match body {
-        Value::String(text) => (text.as_bytes().len(), "text/plain; charset=utf-8"),
-        Value::Buffer(bytes) => (bytes.len(), "application/octet-stream"),
-        other => return Err(wrong("body", "must be a string or a buffer", other)),
+    let kind = match body {
+        Value::String(_) => "text/plain; charset=utf-8",
+        _ => "application/octet-stream",
     };
-    let mut content = Vec::new();
-    content
-        .try_reserve_exact(length)
-        .map_err(|_| Problem("the response: there is no memory left to send its body".to_owned()))?;
-    match body {
-        Value::String(text) => content.extend_from_slice(&text.as_bytes()),
-        Value::Buffer(bytes) => content.extend_from_slice(&bytes.to_vec()),
-        _ => {}
+    match bytes_of(body) {
+        Some(Ok(content)) => Ok((content, kind)),
+        Some(Err(NoMemory)) => Err(Problem(
+            "the response: there is no memory left to send its body".to_owned(),
+        )),
+        None => Err(wrong("body", "must be a string, a buffer or a function", body)),
     }
-    Ok((content, kind))
 }
 
 fn content_type(kind: &str) -> Header {

@@ -7,22 +7,31 @@ use std::rc::Rc;
 use mlua::{IntoLuaMulti, Lua, Table, Value};
 
 use crate::bindings::http_client;
-use crate::bindings::types::Header;
+use crate::bindings::types::{Body, Header, IncomingBody};
 use crate::net::intake::{Intake, stated_length};
+use crate::net::pieces::Reader;
 use crate::net::{error, header, request_options};
 use crate::problem::{Problem, handed_over};
 use crate::scheduler::Scheduler;
 
-/// A response that is there in full.
+/// A response that is there, but for content that the script wants to read itself.
 struct Reply {
     /// 100 to 599, as received.
     status: u16,
     /// The reason phrase as received.
     reason: String,
-    /// The header fields in the order of the wire.
+    /// The header fields.
     headers: Vec<Header>,
+    /// The fields in the order of the wire, where that is not `headers`.
+    raw_headers: Option<Vec<Header>>,
     /// The content.
-    content: Vec<u8>,
+    content: Content,
+}
+
+/// A response's content: there in full, or to be read by the script.
+enum Content {
+    Whole(Vec<u8>),
+    Pieces(IncomingBody),
 }
 
 /// Adds the native `request`.
@@ -59,7 +68,9 @@ fn request(
         exchange(request, intake),
         move |lua, outcome| match outcome {
             Ok(reply) => {
-                shared.make_room(lua, reply.content.len());
+                if let Content::Whole(content) = &reply.content {
+                    shared.make_room(lua, content.len());
+                }
                 (true, to_table(lua, reply)?).into_lua_multi(lua)
             }
             Err(message) => (false, message).into_lua_multi(lua),
@@ -71,24 +82,32 @@ async fn exchange(request: Option<http_client::Request>, intake: Rc<Intake>) -> 
     let Some(request) = request else {
         return Err(error::invalid_url("the URL is not UTF-8"));
     };
-    let most = request.max_body_size;
+    let (most, stream) = (request.max_body_size, request.stream);
     let response = http_client::send(request)
         .await
         .map_err(|failure| error::words(&failure))?;
     let expected = stated_length(&response.headers).map(|length| length.min(most));
-    let content = intake.read(response.body, expected, most).await;
+    let content = match response.body {
+        Body::Pieces(body) if stream => Content::Pieces(body),
+        body => {
+            let content = intake.read(body, expected, most).await;
+            Content::Whole(content.map_err(|shortfall| shortfall.words())?)
+        }
+    };
     Ok(Reply {
         status: response.status,
         reason: response.reason,
         headers: response.headers,
-        content: content.map_err(|shortfall| shortfall.words())?,
+        raw_headers: response.raw_headers,
+        content,
     })
 }
 
-/// `Response = { ok, statusCode, statusReason, headers, rawHeaders, body }`.
+/// `Response = { ok, statusCode, statusReason, headers, rawHeaders, body }`, or `read` and `close` in place of `body`.
 fn to_table(lua: &Lua, reply: Reply) -> mlua::Result<Table> {
-    let raw = lua.create_table_with_capacity(reply.headers.len(), 0)?;
-    for field in &reply.headers {
+    let wire = reply.raw_headers.as_ref().unwrap_or(&reply.headers);
+    let raw = lua.create_table_with_capacity(wire.len(), 0)?;
+    for field in wire {
         let pair = lua.create_table_with_capacity(0, 2)?;
         pair.raw_set("name", field.name.as_str())?;
         pair.raw_set("value", lua.create_string(&field.value)?)?;
@@ -101,6 +120,10 @@ fn to_table(lua: &Lua, reply: Reply) -> mlua::Result<Table> {
     response.raw_set("statusReason", reply.reason)?;
     response.raw_set("headers", header::to_table(lua, &fields)?)?;
     response.raw_set("rawHeaders", raw)?;
-    response.raw_set("body", lua.create_string(&reply.content)?)?;
+    match reply.content {
+        Content::Whole(content) => response.raw_set("body", lua.create_string(&content)?)?,
+        // The prelude puts its methods in place of it.
+        Content::Pieces(body) => response.raw_set("body", lua.create_userdata(Reader::new(body))?)?,
+    }
     Ok(response)
 }

@@ -6,12 +6,16 @@ use mlua::{Table, Value};
 
 use crate::bindings::http_client;
 use crate::fields::{Fields, shown};
+use crate::net::content::{NoMemory, bytes_of};
 use crate::net::header;
 use crate::net::target::{Pairs, with_query, with_scheme};
 use crate::problem::Problem;
 
 /// Bytes of content that a response may have unless the script says otherwise.
 const MAX_BODY_SIZE: u64 = 16 * 1024 * 1024;
+
+/// More than any content has: what is read in pieces is not held.
+const UNBOUNDED: u64 = 1 << 53;
 
 /// The time for everything unless the script says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -48,11 +52,8 @@ pub(crate) fn read(url: &Value, options: &Value) -> Result<Option<http_client::R
         Some(table) => header::from_table(&table).map_err(|problem| fields.refused("headers", &problem))?,
         None => Vec::new(),
     };
-    // What this version has no use for yet is checked all the same, so that scripts stay correct.
-    fields.boolean("decompress", true)?;
-    if let Some(tls) = fields.table("tls")? {
-        authority_of(&fields, &tls)?;
-    }
+    let authorities = fields.pems("tls", ["ca"])?.and_then(|[ca]| ca);
+    let stream = fields.boolean("stream", false)?;
     let request = http_client::Request {
         method: method_of(&fields)?,
         url: String::new(),
@@ -60,13 +61,18 @@ pub(crate) fn read(url: &Value, options: &Value) -> Result<Option<http_client::R
         content: content_of(&fields)?,
         follow_redirects: fields.boolean("allowRedirects", true)?,
         timeout: fields.seconds("timeout", TIMEOUT)?,
-        max_body_size: fields
-            .integer("maxBodySize", 0, 1 << 53)?
-            .unwrap_or(MAX_BODY_SIZE),
+        max_body_size: fields.integer("maxBodySize", 0, UNBOUNDED)?.unwrap_or(if stream {
+            UNBOUNDED
+        } else {
+            MAX_BODY_SIZE
+        }),
+        decompress: fields.boolean("decompress", true)?,
+        stream,
+        authorities,
     };
     let Ok(url) = url.to_str() else { return Ok(None) };
     Ok(Some(http_client::Request {
-        url: with_query(&with_scheme(&url), &query),
+        url: with_query(&with_scheme("http", &url), &query),
         ..request
     }))
 }
@@ -81,21 +87,16 @@ fn method_of(fields: &Fields<'_>) -> Result<String, Problem> {
 
 fn content_of(fields: &Fields<'_>) -> Result<Vec<u8>, Problem> {
     let body = fields.value("body")?;
-    let length = match &body {
-        Value::Nil => 0,
-        Value::String(text) => text.as_bytes().len(),
-        Value::Buffer(bytes) => bytes.len(),
-        other => return Err(fields.wrong("body", "must be a string or a buffer", other)),
-    };
-    let mut content = Vec::new();
-    let reserved = content.try_reserve_exact(length);
-    reserved.map_err(|_| fields.refused("body", "is too large: there is no memory left to send it"))?;
-    match &body {
-        Value::String(text) => content.extend_from_slice(&text.as_bytes()),
-        Value::Buffer(bytes) => content.extend_from_slice(&bytes.to_vec()),
-        _ => {}
+    if body.is_nil() {
+        return Ok(Vec::new());
     }
-    Ok(content)
+    match bytes_of(&body) {
+        Some(Ok(content)) => Ok(content),
+        Some(Err(NoMemory)) => {
+            Err(fields.refused("body", "is too large: there is no memory left to send it"))
+        }
+        None => Err(fields.wrong("body", "must be a string or a buffer", &body)),
+    }
 }
 
 /// Names and values of the query table, ordered by name.
@@ -117,12 +118,4 @@ fn query_of(fields: &Fields<'_>, table: &Table) -> Result<Pairs, Problem> {
     }
     query.sort();
     Ok(query)
-}
-
-/// Checks `tls = { ca = PEM }`.
-fn authority_of(fields: &Fields<'_>, tls: &Table) -> Result<(), Problem> {
-    match tls.get("ca")? {
-        Value::Nil | Value::String(_) => Ok(()),
-        other => Err(fields.wrong("tls", "must have a PEM string as 'ca'", &other)),
-    }
 }

@@ -16,7 +16,9 @@ use crate::bindings::types::Body;
 use crate::net::error;
 use crate::net::handler::{Handlers, Work};
 use crate::net::intake::{Intake, Shortfall, stated_length};
+use crate::net::reply::Upgrade;
 use crate::net::serve_options::ServeOptions;
+use crate::net::websocket;
 use crate::problem::{Problem, handed_over};
 use crate::scheduler::Scheduler;
 
@@ -53,12 +55,8 @@ impl UserData for ServerRef {}
 struct Site {
     /// The virtual machine.
     lua: Lua,
-    /// Runs the handlers.
-    scheduler: Scheduler,
-    /// Collects contents that come in pieces.
-    intake: Rc<Intake>,
-    /// The prelude's side.
-    handlers: Rc<Handlers>,
+    /// What it shares with other servers.
+    shared: Shared,
     /// Where requests come from.
     listening: Rc<Listening>,
     /// Answers requests.
@@ -67,6 +65,23 @@ struct Site {
     recover: Option<Function>,
     /// Bytes of content that a request may have.
     max_body_size: u64,
+    /// Decides about requests for WebSockets.
+    check: Option<Function>,
+    /// Makes WebSockets of them.
+    upgrade: Option<Upgrade>,
+}
+
+/// What the servers of one script share.
+#[derive(Clone)]
+struct Shared {
+    /// Runs the handlers.
+    scheduler: Scheduler,
+    /// Collects contents that come in pieces.
+    intake: Rc<Intake>,
+    /// The prelude's side of requests.
+    handlers: Rc<Handlers>,
+    /// The script's WebSockets.
+    sockets: Rc<websocket::Site>,
 }
 
 /// Adds the natives `serve`, `stopped` and `close`.
@@ -77,17 +92,23 @@ struct Site {
 pub(crate) fn install(
     lua: &Lua,
     natives: &Table,
-    scheduler: &Scheduler,
     intake: &Rc<Intake>,
     handlers: &Rc<Handlers>,
+    sockets: &Rc<websocket::Site>,
 ) -> mlua::Result<()> {
-    let (shared, intake, handlers) = (scheduler.clone(), intake.clone(), handlers.clone());
+    let scheduler = sockets.scheduler.clone();
+    let shared = Shared {
+        scheduler: scheduler.clone(),
+        intake: intake.clone(),
+        handlers: handlers.clone(),
+        sockets: sockets.clone(),
+    };
     let serve = lua.create_function(move |lua, options: Value| {
         let options = match ServeOptions::read(&options) {
             Ok(options) => options,
             Err(Problem(text)) => return text.into_lua_multi(lua),
         };
-        serve(lua, &shared, &intake, &handlers, options)
+        serve(lua, &shared, options)
     })?;
     natives.raw_set("serve", serve)?;
 
@@ -95,21 +116,14 @@ pub(crate) fn install(
         lua.create_function(|_, server: UserDataRef<ServerRef>| Ok(server.0.closing.get() != Closing::Open))?;
     natives.raw_set("stopped", stopped)?;
 
-    let shared = scheduler.clone();
     let close = lua.create_function(move |lua, server: UserDataRef<ServerRef>| {
-        handed_over(lua, close(lua, &shared, &server.0))
+        handed_over(lua, close(lua, &scheduler, &server.0))
     })?;
     natives.raw_set("close", close)
 }
 
 /// Listens; returns nil, nil, the server, its port and its address, or nil and the failure.
-fn serve(
-    lua: &Lua,
-    scheduler: &Scheduler,
-    intake: &Rc<Intake>,
-    handlers: &Rc<Handlers>,
-    options: ServeOptions,
-) -> mlua::Result<MultiValue> {
+fn serve(lua: &Lua, shared: &Shared, options: ServeOptions) -> mlua::Result<MultiValue> {
     let server = match Server::listen(&options.listen) {
         Ok(server) => server,
         Err(failure) => return (Value::Nil, error::words(&failure)).into_lua_multi(lua),
@@ -121,12 +135,24 @@ fn serve(
         closers: RefCell::default(),
     });
     let handle: AnyUserData = lua.create_userdata(ServerRef(listening.clone()))?;
+    let (check, upgrade) = match options.webhook {
+        None => (None, None),
+        Some(webhook) => {
+            let upgrade = Upgrade {
+                site: shared.sockets.clone(),
+                hooks: Rc::new(webhook.hooks),
+                protocols: webhook.protocols.into(),
+                max_message_size: webhook.max_message_size,
+            };
+            (webhook.upgrade, Some(upgrade))
+        }
+    };
     let site = Rc::new(Site {
         lua: lua.clone(),
-        scheduler: scheduler.clone(),
-        intake: intake.clone(),
-        handlers: handlers.clone(),
+        shared: shared.clone(),
         listening,
+        check,
+        upgrade,
         handler: options.handler,
         recover: options.recover,
         max_body_size: options.listen.max_body_size,
@@ -178,7 +204,7 @@ impl Site {
     fn accept(self: &Rc<Self>) {
         let listening = self.listening.clone();
         let site = self.clone();
-        self.scheduler.start(
+        self.shared.scheduler.start(
             async move { listening.server.accept(BATCH).await },
             move |batch| {
                 if batch.is_empty() {
@@ -188,7 +214,7 @@ impl Site {
                     site.take_in(exchange, request);
                 }
                 let again = site.clone();
-                site.scheduler.enqueue(move || again.accept());
+                site.shared.scheduler.enqueue(move || again.accept());
             },
         );
     }
@@ -201,6 +227,7 @@ impl Site {
             headers,
             body,
             peer,
+            is_upgrade,
         } = request;
         let expected = stated_length(&headers);
         let work = |content| Work {
@@ -214,27 +241,39 @@ impl Site {
         match body {
             Body::Whole(content) => {
                 let work = work(content);
-                self.scheduler.enqueue(move || site.handle(exchange, work));
+                self.shared
+                    .scheduler
+                    .enqueue(move || site.handle(exchange, is_upgrade, work));
             }
             Body::Pieces(source) => {
-                let (intake, most) = (self.intake.clone(), self.max_body_size);
+                let (intake, most) = (self.shared.intake.clone(), self.max_body_size);
                 let reading = async move { intake.read(Body::Pieces(source), expected, most).await };
                 let work = work(Vec::new());
-                self.scheduler.start(reading, move |content| match content {
-                    Ok(content) => site.handle(exchange, Work { content, ..work }),
-                    // The host has answered its client already, or has none any more.
-                    Err(Shortfall::Broken(_)) => {}
-                    Err(full @ Shortfall::NoMemory) => work.give_up(exchange, &full.words()),
-                });
+                self.shared
+                    .scheduler
+                    .start(reading, move |content| match content {
+                        Ok(content) => site.handle(exchange, is_upgrade, Work { content, ..work }),
+                        // The host has answered its client already, or has none any more.
+                        Err(Shortfall::Broken(_)) => {}
+                        Err(full @ Shortfall::NoMemory) => work.give_up(exchange, &full.words()),
+                    });
             }
         }
     }
 
-    fn handle(&self, exchange: Exchange, work: Work) {
-        self.scheduler.make_room(&self.lua, work.content.len());
+    fn handle(&self, exchange: Exchange, is_upgrade: bool, work: Work) {
+        self.shared.scheduler.make_room(&self.lua, work.content.len());
+        let upgrade = self.upgrade.clone().filter(|_| is_upgrade);
+        let handler = if is_upgrade {
+            self.check.as_ref()
+        } else {
+            Some(&self.handler)
+        };
+        let recover = self.recover.as_ref();
         let outcome = self
+            .shared
             .handlers
-            .handle(&self.lua, &self.handler, self.recover.as_ref(), exchange, work);
-        self.scheduler.expect_no_error(outcome);
+            .handle(&self.lua, handler, recover, upgrade, exchange, work);
+        self.shared.scheduler.expect_no_error(outcome);
     }
 }

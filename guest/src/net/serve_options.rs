@@ -7,6 +7,7 @@ use mlua::{Function, Value};
 
 use crate::bindings::http_server;
 use crate::fields::{Fields, shown};
+use crate::net::websocket_options::Webhook;
 use crate::problem::Problem;
 
 /// What a server binds to unless the script says otherwise.
@@ -29,6 +30,8 @@ pub(crate) struct ServeOptions {
     pub(crate) handler: Function,
     /// Answers requests whose handler failed.
     pub(crate) recover: Option<Function>,
+    /// Handles WebSockets; without it a request for one is as any other.
+    pub(crate) webhook: Option<Webhook>,
 }
 
 impl ServeOptions {
@@ -45,7 +48,7 @@ impl ServeOptions {
             )));
         };
         let fields = Fields::new("net.serve", Some(table));
-        refuse_what_is_missing(&fields)?;
+        let webhook = webhook(&fields)?;
         let Some(port) = fields.integer("port", 0, u64::from(u16::MAX))? else {
             return Err(fields.wrong("port", "must be an integer from 0 to 65535", &Value::Nil));
         };
@@ -63,37 +66,36 @@ impl ServeOptions {
                 max_connections: u32::try_from(max_connections.unwrap_or(MAX_CONNECTIONS))
                     .unwrap_or(u32::MAX),
                 timeout: fields.seconds("timeout", TIMEOUT)?,
+                identity: identity(&fields)?,
+                websockets: webhook.is_some(),
             },
             handler,
             recover: fields.function("error")?,
+            webhook,
         })
     }
 }
 
-/// An option that this version lacks must not be ignored: the script would believe that it has it.
-fn refuse_what_is_missing(fields: &Fields<'_>) -> Result<(), Problem> {
-    let webhook = !fields.value("webhook")?.is_nil();
-    let websocket = !fields.value("websocket")?.is_nil();
-    if webhook && websocket {
-        return Err(
-            fields.mistaken("'webhook' and 'websocket' are two names of one option, but both were given")
-        );
-    }
-    for (given, field) in [(webhook, "webhook"), (websocket, "websocket")] {
-        if given {
-            return Err(fields.refused(
-                field,
-                "is not supported by this version: it serves HTTP without WebSocket",
-            ));
+/// The handlers of WebSockets, under either of their names.
+fn webhook(fields: &Fields<'_>) -> Result<Option<Webhook>, Problem> {
+    let handlers = match (fields.table("webhook")?, fields.table("websocket")?) {
+        (Some(_), Some(_)) => {
+            return Err(
+                fields.mistaken("'webhook' and 'websocket' are two names of one option, but both were given")
+            );
         }
+        (one, other) => one.or(other),
+    };
+    handlers.map(|handlers| Webhook::read(&handlers)).transpose()
+}
+
+/// `tls = { cert = PEM, key = PEM }`.
+fn identity(fields: &Fields<'_>) -> Result<Option<http_server::Identity>, Problem> {
+    match fields.pems("tls", ["cert", "key"])? {
+        None => Ok(None),
+        Some([Some(certificates), Some(key)]) => Ok(Some(http_server::Identity { certificates, key })),
+        Some(_) => Err(fields.refused("tls", "must have a PEM string as 'cert' and another as 'key'")),
     }
-    if !fields.value("tls")?.is_nil() {
-        return Err(fields.refused(
-            "tls",
-            "is not supported by this version: it serves plain HTTP only",
-        ));
-    }
-    Ok(())
 }
 
 fn address(fields: &Fields<'_>) -> Result<String, Problem> {

@@ -52,11 +52,11 @@ fn form_decode(text: &str) -> Vec<u8> {
     percent_decode(text.replace('+', " ").as_bytes()).collect()
 }
 
-/// The URL with `http://` in front where it names no scheme.
-pub(crate) fn with_scheme(url: &str) -> String {
+/// The URL with `scheme://` in front where it names none.
+pub(crate) fn with_scheme(scheme: &str, url: &str) -> String {
     match scheme_length(url) {
         Some(_) => url.to_owned(),
-        None => format!("http://{url}"),
+        None => format!("{scheme}://{url}"),
     }
 }
 
@@ -148,7 +148,7 @@ mod tests {
             ("", "http://"),
         ];
         for (url, expected) in table {
-            assert_eq!(with_scheme(url), expected);
+            assert_eq!(with_scheme("http", url), expected);
         }
     }
 

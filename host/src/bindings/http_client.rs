@@ -27,6 +27,9 @@ impl<T: Send> wit::HostWithStore<T> for HasSelf<State> {
                 follow_redirects: request.follow_redirects,
                 timeout: Duration::from_nanos(request.timeout),
                 max_body_size: request.max_body_size,
+                decompress: request.decompress,
+                stream: request.stream,
+                authorities: request.authorities,
             })
             .await;
         let response = match sent {
@@ -38,6 +41,7 @@ impl<T: Send> wit::HostWithStore<T> for HasSelf<State> {
             status: response.status,
             reason: response.reason,
             headers: types::headers(response.headers),
+            raw_headers: response.raw_headers.map(types::headers),
             body,
         }))
     }

@@ -6,9 +6,10 @@ use std::time::Duration;
 use wasmtime::component::{Accessor, HasSelf, Resource};
 
 use super::generated::atoll::net::http_server as wit;
-use super::types;
+use super::types::{self, OutgoingBody};
+use super::websocket::SocketHandle;
 use super::wit::ErrorCode;
-use crate::net::http_server::{Exchange, Incoming, Options, Server};
+use crate::net::http_server::{Exchange, Identity, Incoming, Options, Server};
 use crate::runtime::{Event, State};
 
 /// A server in the guest's hands. Shared, as an `accept` may outlive the handle's borrow.
@@ -28,6 +29,32 @@ impl wit::Host for State {
             types::fields(response.headers),
             response.content.into(),
         ))
+    }
+
+    fn respond_in_pieces(
+        &mut self,
+        exchange: Resource<Exchange>,
+        head: wit::ResponseHead,
+    ) -> wasmtime::Result<Result<Resource<OutgoingBody>, String>> {
+        let exchange = self.take(exchange)?;
+        let begun = exchange.respond_in_pieces(head.status, types::fields(head.headers));
+        Ok(begun.and_then(|body| {
+            self.push(OutgoingBody::new(body))
+                .map_err(|error| error.to_string())
+        }))
+    }
+
+    fn upgrade(
+        &mut self,
+        exchange: Resource<Exchange>,
+        protocols: Vec<String>,
+        max_message_size: u64,
+    ) -> wasmtime::Result<Result<Resource<SocketHandle>, ErrorCode>> {
+        let exchange = self.take(exchange)?;
+        let upgraded = exchange.upgrade(&protocols, max_message_size);
+        Ok(upgraded
+            .and_then(|socket| self.push(SocketHandle::new(socket)))
+            .map_err(Into::into))
     }
 }
 
@@ -50,6 +77,11 @@ impl wit::HostServer for State {
             max_body_size: options.max_body_size,
             max_connections: options.max_connections,
             timeout: Duration::from_nanos(options.timeout),
+            identity: options.identity.map(|identity| Identity {
+                certificates: identity.certificates,
+                key: identity.key,
+            }),
+            websockets: options.websockets,
         };
         let server = Server::listen(
             &self.permissions,
@@ -62,7 +94,10 @@ impl wit::HostServer for State {
             Err(error) => return Ok(Err(error.into())),
         };
         self.servers.add(server.closer());
-        self.console.event(&Event::Listening(server.local_addr()));
+        self.console.event(&Event::Listening {
+            address: server.local_addr(),
+            secure: server.is_secure(),
+        });
         Ok(self.push(ServerHandle(Arc::new(server))).map_err(Into::into))
     }
 
@@ -117,6 +152,7 @@ impl<T: Send> wit::HostServerWithStore<T> for HasSelf<State> {
 
 fn hand_over(state: &mut State, incoming: Incoming) -> Option<wit::Incoming> {
     let body = types::body(state, incoming.body).ok()?;
+    let is_upgrade = incoming.exchange.is_upgrade();
     Some(wit::Incoming {
         exchange: state.push(incoming.exchange).ok()?,
         request: wit::Request {
@@ -125,6 +161,7 @@ fn hand_over(state: &mut State, incoming: Incoming) -> Option<wit::Incoming> {
             headers: types::headers(incoming.headers),
             body,
             peer: incoming.peer.to_string(),
+            is_upgrade,
         },
     })
 }

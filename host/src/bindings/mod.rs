@@ -6,6 +6,7 @@ mod http_client;
 mod http_server;
 mod timer;
 mod types;
+mod websocket;
 
 use wasmtime::component::{HasSelf, Linker};
 
@@ -19,6 +20,8 @@ pub(crate) mod generated {
         imports: { default: trappable },
         with: {
             "atoll:net/types.incoming-body": crate::bindings::types::IncomingBody,
+            "atoll:net/types.outgoing-body": crate::bindings::types::OutgoingBody,
+            "atoll:net/websocket.socket": crate::bindings::websocket::SocketHandle,
             "atoll:net/http-server.server": crate::bindings::http_server::ServerHandle,
             "atoll:net/http-server.exchange": crate::net::http_server::Exchange,
         },

@@ -9,6 +9,7 @@ use super::wit;
 use crate::net::body::{Body, Pieces};
 use crate::net::error::Error;
 use crate::net::headers::Field;
+use crate::net::http_server;
 use crate::runtime::{ScriptError, ScriptErrorKind, State};
 
 /// Content that the guest fetches in pieces. Shared, as a read may outlive the handle's borrow.
@@ -16,7 +17,45 @@ use crate::runtime::{ScriptError, ScriptErrorKind, State};
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct IncomingBody(Arc<Mutex<Pieces>>);
 
+/// Content that the guest sends in pieces. Shared, as a write may outlive the handle's borrow.
+#[derive(Clone)]
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub struct OutgoingBody(Arc<Mutex<http_server::OutgoingBody>>);
+
+impl OutgoingBody {
+    pub(super) fn new(body: http_server::OutgoingBody) -> OutgoingBody {
+        OutgoingBody(Arc::new(Mutex::new(body)))
+    }
+}
+
 impl wit::Host for State {}
+
+impl wit::HostOutgoingBody for State {
+    fn finish(&mut self, body: Resource<OutgoingBody>) -> wasmtime::Result<()> {
+        // With a write still under way it is not whole, and breaks off with it.
+        if let Ok(body) = Arc::try_unwrap(self.take(body)?.0) {
+            body.into_inner().finish();
+        }
+        Ok(())
+    }
+
+    fn drop(&mut self, body: Resource<OutgoingBody>) -> wasmtime::Result<()> {
+        self.take(body)?;
+        Ok(())
+    }
+}
+
+impl<T: Send> wit::HostOutgoingBodyWithStore<T> for HasSelf<State> {
+    async fn write(
+        accessor: &Accessor<T, Self>,
+        body: Resource<OutgoingBody>,
+        piece: Vec<u8>,
+    ) -> wasmtime::Result<Result<(), wit::ErrorCode>> {
+        let body = accessor.with(|mut access| access.get().table.get(&body).cloned())?;
+        let written = body.0.lock().await.write(piece.into()).await;
+        Ok(written.map_err(Into::into))
+    }
+}
 
 impl wit::HostIncomingBody for State {
     fn drop(&mut self, body: Resource<IncomingBody>) -> wasmtime::Result<()> {
@@ -81,6 +120,8 @@ impl From<Error> for wit::ErrorCode {
             Error::AddressInUse => wit::ErrorCode::AddressInUse,
             Error::AddressNotAvailable => wit::ErrorCode::AddressNotAvailable,
             Error::Timeout(text) => wit::ErrorCode::Timeout(text),
+            Error::Tls(text) => wit::ErrorCode::TlsFailure(text),
+            Error::HandshakeRejected(text) => wit::ErrorCode::HandshakeRejected(text),
             Error::BodyTooLarge(_) => wit::ErrorCode::BodyTooLarge(error.to_string()),
             Error::HeadersTooLarge(text) => wit::ErrorCode::HeadersTooLarge(text),
             Error::TooManyRedirects => wit::ErrorCode::TooManyRedirects,

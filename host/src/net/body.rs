@@ -1,8 +1,9 @@
 //! Content on its way to the guest: whole where it is small, in pieces where it is not.
 //!
-//! `http_client` and `http_server` make it, `bindings` hands it over.
+//! `http_client`, `http_server` and `websocket` make it, `bindings` hands it over.
 
 use std::pin::Pin;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
@@ -10,6 +11,7 @@ use hyper::body::Incoming;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
+use super::decode::Decoded;
 use super::error::Error;
 
 /// The most that crosses into the guest at once; more would have to fit its memory in one go.
@@ -32,20 +34,59 @@ pub(crate) struct Pieces {
     ready: BytesMut,
     /// What is still on the wire; `None` once all of it was read.
     wire: Option<Wire>,
+    /// Whether a piece is as large as may be, or handed over as soon as there is anything.
+    filled: bool,
     /// Given back with the last piece.
     _held: Held,
 }
 
 /// Content that still arrives, with its bounds.
 pub(crate) struct Wire {
-    /// The connection's side of it.
-    pub(crate) incoming: Pin<Box<Incoming>>,
+    /// Where it comes from.
+    pub(crate) source: Source,
     /// Bytes that it may have altogether.
     pub(crate) limit: u64,
     /// Bytes that it had so far.
     pub(crate) seen: u64,
-    /// When all of it must be here.
-    pub(crate) deadline: Option<Instant>,
+    /// How long it may take.
+    pub(crate) patience: Patience,
+}
+
+/// Where content comes from.
+pub(crate) enum Source {
+    /// The connection.
+    Plain(Pin<Box<Incoming>>),
+    /// A decoder on top of the connection.
+    Decoded(Decoded),
+}
+
+/// How long content may take.
+#[derive(Clone, Copy)]
+pub(crate) enum Patience {
+    /// All of it until then; as long as it takes, where the time was too long for the clock.
+    Until(Option<Instant>),
+    /// So long for each piece.
+    EachPiece(Duration),
+}
+
+impl Source {
+    async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        match self {
+            Source::Decoded(decoded) => decoded.next().await,
+            Source::Plain(incoming) => loop {
+                let Some(frame) = incoming.frame().await else {
+                    return Ok(None);
+                };
+                let frame = frame.map_err(|error| Error::exchange(&error))?;
+                // Trailers are no content.
+                if let Ok(data) = frame.into_data()
+                    && !data.is_empty()
+                {
+                    return Ok(Some(data));
+                }
+            },
+        }
+    }
 }
 
 impl Wire {
@@ -53,25 +94,24 @@ impl Wire {
     ///
     /// Cancel safety: dropping the future loses nothing.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Error> {
-        loop {
-            let frame = match self.deadline {
-                None => self.incoming.frame().await,
-                Some(deadline) => tokio::time::timeout_at(deadline, self.incoming.frame())
-                    .await
-                    .map_err(|_| Error::Timeout("the content was not whole in time".to_owned()))?,
-            };
-            let Some(frame) = frame else { return Ok(None) };
-            let frame = frame.map_err(|error| Error::exchange(&error))?;
-            // Trailers are no content.
-            let Ok(data) = frame.into_data() else { continue };
+        let late = || Error::Timeout("the content was not whole in time".to_owned());
+        let next = self.source.next();
+        let data = match self.patience {
+            Patience::Until(None) => next.await?,
+            Patience::Until(Some(deadline)) => tokio::time::timeout_at(deadline, next)
+                .await
+                .map_err(|_| late())??,
+            Patience::EachPiece(time) => tokio::time::timeout(time, next)
+                .await
+                .map_err(|_| Error::Timeout(format!("no content came within {time:?}")))??,
+        };
+        if let Some(data) = &data {
             self.seen += data.len() as u64;
             if self.seen > self.limit {
                 return Err(Error::BodyTooLarge(self.limit));
             }
-            if !data.is_empty() {
-                return Ok(Some(data));
-            }
         }
+        Ok(data)
     }
 }
 
@@ -83,6 +123,7 @@ impl Body {
             _ => Body::Pieces(Pieces {
                 ready: content,
                 wire: None,
+                filled: true,
                 _held: held,
             }),
         }
@@ -99,11 +140,30 @@ impl Body {
                 return Ok(Body::Pieces(Pieces {
                     ready,
                     wire: Some(wire),
+                    filled: true,
                     _held: held,
                 }));
             }
         }
         Ok(Body::Whole(ready.freeze(), held))
+    }
+
+    /// Content whose pieces are wanted as they come.
+    pub(crate) fn as_it_comes(wire: Wire, held: Held) -> Body {
+        Body::Pieces(Pieces {
+            ready: BytesMut::new(),
+            wire: Some(wire),
+            filled: false,
+            _held: held,
+        })
+    }
+
+    /// Bytes of it that are here.
+    pub(crate) fn held_bytes(&self) -> usize {
+        match self {
+            Body::Whole(content, _) => content.len(),
+            Body::Pieces(pieces) => pieces.ready.len(),
+        }
     }
 
     /// Bytes that handing it over takes at once.
@@ -121,7 +181,8 @@ impl Pieces {
     /// Cancel safety: dropping the future loses nothing.
     pub(crate) async fn next(&mut self, max: usize) -> Result<Bytes, Error> {
         let max = max.clamp(1, PIECE);
-        while self.ready.len() < max {
+        let wanted = if self.filled { max } else { 1 };
+        while self.ready.len() < wanted {
             let Some(wire) = &mut self.wire else { break };
             match wire.next().await? {
                 Some(data) => self.ready.extend_from_slice(&data),

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::limits::Limits;
 use crate::permissions::Denied;
 
 /// One failure of a network operation. A text in a variant says what the variant alone does not.
@@ -43,6 +44,12 @@ pub(crate) enum Error {
     /// What did not end in time.
     #[error("timeout: {0}")]
     Timeout(String),
+    /// No secure connection: what is wrong with the certificate, the handshake or the script's PEM.
+    #[error("TLS: {0}")]
+    Tls(String),
+    /// The server did not agree to a WebSocket.
+    #[error("handshake rejected: {0}")]
+    HandshakeRejected(String),
     /// The content passed this many bytes.
     #[error("the content has more than {0} bytes")]
     BodyTooLarge(u64),
@@ -66,6 +73,11 @@ impl Error {
         Error::LimitExceeded(format!(
             "{what} (limit {name}={value}; raise it with --limit {name}=VALUE)"
         ))
+    }
+
+    /// No further request or handshake may go out.
+    pub(crate) fn too_many_outgoing(limits: &Limits) -> Error {
+        Error::limit("outgoing", limits.outgoing, "too many requests are under way")
     }
 
     /// A failed connect.
@@ -113,7 +125,14 @@ impl Error {
                     return Error::ConnectionClosed;
                 }
             }
+            if let Some(error) = error.downcast_ref::<h2::Error>() {
+                return Error::h2(error);
+            }
             if let Some(error) = error.downcast_ref::<io::Error>() {
+                // The reason may be one of ours, or of a layer below, in an io::Error's dress.
+                if let Some(inner) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+                    return inner.clone();
+                }
                 return match error.kind() {
                     io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe => Error::ConnectionClosed,
                     io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
@@ -125,6 +144,23 @@ impl Error {
             cause = error.source();
         }
         Error::InvalidResponse(error.to_string())
+    }
+
+    /// A failed stream or connection of HTTP/2 (RFC 9113, section 7).
+    fn h2(error: &h2::Error) -> Error {
+        if let Some(io) = error.get_io() {
+            return match io.kind() {
+                io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe => Error::ConnectionClosed,
+                _ => Error::ConnectionReset,
+            };
+        }
+        match error.reason() {
+            Some(h2::Reason::NO_ERROR | h2::Reason::CANCEL | h2::Reason::REFUSED_STREAM) => {
+                Error::ConnectionClosed
+            }
+            Some(_) if error.is_remote() => Error::ConnectionReset,
+            _ => Error::InvalidResponse(error.to_string()),
+        }
     }
 }
 

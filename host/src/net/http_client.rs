@@ -1,43 +1,39 @@
 //! Outgoing HTTP requests: pooled connections, redirects, bounds. `bindings::http_client` calls it.
 //!
-//! Every hop is checked by name here and by address in `dial`; the pool belongs to one instance, whose
-//! permissions never change, so a connection in it was granted to the very URLs that may reuse it.
+//! Every hop is checked by name here and by address in `dial`.
 
-mod kept;
+mod link;
+mod pool;
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper_util::client::legacy;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use url::Url;
 
-use self::kept::Kept;
-use super::body::{Body, Wire};
+use self::link::Notes;
+use self::pool::{IDLE_PER_ORIGIN, Pool, Pools};
+use super::body::{Body, Patience, Source, Wire};
+use super::decode;
 use super::dial::Dialer;
 use super::error::Error;
 use super::headers::{self, Field, Message};
 use super::redirect;
+use super::tls::Trust;
 use crate::limits::Limits;
-use crate::permissions::Target;
+use crate::permissions::{Scheme, Target};
 
 /// What `PermissionDenied` names as the refused action.
 const ACTION: &str = "net.request";
 
-/// How long an unused connection is kept.
-const IDLE: Duration = Duration::from_secs(15);
-
-/// Unused connections kept for one origin.
-const IDLE_PER_ORIGIN: usize = 8;
+/// What requests say of their sender unless the script says otherwise.
+pub(super) const USER_AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("Atoll/", env!("CARGO_PKG_VERSION")));
 
 /// One request, as the guest asks for it.
 pub(crate) struct Request {
@@ -51,10 +47,16 @@ pub(crate) struct Request {
     pub(crate) content: Bytes,
     /// At most ten.
     pub(crate) follow_redirects: bool,
-    /// For everything, redirects and content included.
+    /// For everything, redirects and content included; with `stream` up to the head, and for each piece.
     pub(crate) timeout: Duration,
-    /// Bytes of content that the response may have.
+    /// Bytes of content that the response may have, once decoded.
     pub(crate) max_body_size: u64,
+    /// Whether to decode compressed content.
+    pub(crate) decompress: bool,
+    /// Whether the response is wanted as soon as its head is there.
+    pub(crate) stream: bool,
+    /// PEM: certificates to trust beside the usual ones.
+    pub(crate) authorities: Option<String>,
 }
 
 /// One response, its content perhaps still on the wire.
@@ -65,6 +67,8 @@ pub(crate) struct Response {
     pub(crate) reason: String,
     /// Names in lower case.
     pub(crate) headers: Vec<Field>,
+    /// As they were on the wire, where `headers` is not that.
+    pub(crate) raw_headers: Option<Vec<Field>>,
     /// At most `max_body_size` bytes.
     pub(crate) body: Body,
 }
@@ -72,32 +76,26 @@ pub(crate) struct Response {
 /// Sends requests for one instance.
 pub(crate) struct Client {
     dialer: Arc<Dialer>,
-    pool: legacy::Client<Connector, Full<Bytes>>,
-    kept: Kept,
+    pools: Pools,
     outgoing: Arc<Semaphore>,
     limits: Arc<Limits>,
 }
 
+/// What came back, and its fields as they were on the wire, where that is known and another order than hyper's.
+type Answer = (http::Response<Incoming>, Option<Vec<Field>>);
+
 impl Client {
     /// A client that connects through `dialer`.
-    pub(crate) fn new(dialer: Dialer, limits: Arc<Limits>) -> Client {
-        let dialer = Arc::new(dialer);
-        let head = usize::try_from(limits.header_bytes).unwrap_or(usize::MAX);
-        let pool = legacy::Client::builder(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(IDLE_PER_ORIGIN)
-            .http1_max_buf_size(head.max(64 << 10))
-            .http1_max_headers(limits.header_fields as usize)
-            .build(Connector {
-                dialer: dialer.clone(),
-            });
+    pub(crate) fn new(
+        dialer: Arc<Dialer>,
+        trust: Arc<Trust>,
+        outgoing: Arc<Semaphore>,
+        limits: Arc<Limits>,
+    ) -> Client {
         Client {
+            pools: Pools::new(dialer.clone(), trust, limits.clone()),
             dialer,
-            pool,
-            kept: Kept::default(),
-            outgoing: Arc::new(Semaphore::new(limits.outgoing as usize)),
+            outgoing,
             limits,
         }
     }
@@ -106,35 +104,51 @@ impl Client {
     ///
     /// Cancel safety: dropping the future closes the connection; the peer may have seen the request.
     pub(crate) async fn send(&self, request: Request) -> Result<Response, Error> {
-        let held = self.outgoing.clone().try_acquire_owned().map_err(|_| {
-            Error::limit(
-                "outgoing",
-                self.limits.outgoing,
-                "too many requests are under way",
-            )
-        })?;
-        let timeout = request.timeout;
+        let held = self
+            .outgoing
+            .clone()
+            .try_acquire_owned()
+            .map_err(|_| Error::too_many_outgoing(&self.limits))?;
+        let (timeout, stream, limit) = (request.timeout, request.stream, request.max_body_size);
+        let decompress = request.decompress;
         // A time too long for the clock is no bound at all.
         let deadline = Instant::now().checked_add(timeout);
-        let max_body_size = request.max_body_size;
         let exchange = async {
-            let response = self.follow(request).await?;
+            let (response, raw_headers) = self.follow(request).await?;
             headers::check(response.headers(), &self.limits)?;
-            let (head, incoming) = response.into_parts();
-            if announced(&head.headers).is_some_and(|length| length > max_body_size) {
-                return Err(Error::BodyTooLarge(max_body_size));
-            }
-            let wire = Wire {
-                incoming: Box::pin(incoming),
-                limit: max_body_size,
-                seen: 0,
-                deadline,
+            let (mut head, incoming) = response.into_parts();
+            let raw_headers = raw_headers.unwrap_or_else(|| headers::from_map(&head.headers));
+            let source = if decompress {
+                decode::decode(&mut head.headers, incoming)
+            } else {
+                Source::Plain(Box::pin(incoming))
             };
+            // Decoded content may have another length, which is not announced any more.
+            if announced(&head.headers).is_some_and(|length| length > limit) {
+                return Err(Error::BodyTooLarge(limit));
+            }
+            let patience = if stream {
+                Patience::EachPiece(timeout)
+            } else {
+                Patience::Until(deadline)
+            };
+            let wire = Wire {
+                source,
+                limit,
+                seen: 0,
+                patience,
+            };
+            let headers = headers::from_map(&head.headers);
             Ok(Response {
                 status: head.status.as_u16(),
                 reason: reason(&head),
-                headers: headers::from_map(&head.headers),
-                body: Body::from_wire(wire, Some(held)).await?,
+                raw_headers: Some(raw_headers).filter(|raw| *raw != headers),
+                headers,
+                body: if stream {
+                    Body::as_it_comes(wire, Some(held))
+                } else {
+                    Body::from_wire(wire, Some(held)).await?
+                },
             })
         };
         match deadline {
@@ -145,18 +159,23 @@ impl Client {
         }
     }
 
-    async fn follow(&self, request: Request) -> Result<http::Response<Incoming>, Error> {
+    async fn follow(&self, request: Request) -> Result<Answer, Error> {
+        let pool = self.pools.get(request.authorities.as_deref())?;
         let mut url = parse(&request.url)?;
         let mut method = method(&request.method)?;
         let mut fields = headers::to_map(request.headers, Message::Request).map_err(Error::InvalidUrl)?;
+        if request.decompress {
+            fields.entry(header::ACCEPT_ENCODING).or_insert(decode::ACCEPTED);
+        }
         let mut content = request.content;
         for _ in 0..=redirect::MOST {
-            let response = self.hop(&url, &method, &fields, &content).await?;
+            let answer = self.hop(&pool, &url, &method, &fields, &content).await?;
             if !request.follow_redirects {
-                return Ok(response);
+                return Ok(answer);
             }
+            let response = &answer.0;
             let Some(next) = redirect::next(&url, &method, response.status(), response.headers())? else {
-                return Ok(response);
+                return Ok(answer);
             };
             redirect::strip(&mut fields, &next);
             if !next.keeps_content {
@@ -169,11 +188,12 @@ impl Client {
 
     async fn hop(
         &self,
+        pool: &Pool,
         url: &Url,
         method: &Method,
         fields: &HeaderMap,
         content: &Bytes,
-    ) -> Result<http::Response<Incoming>, Error> {
+    ) -> Result<Answer, Error> {
         let target = target(url)?;
         // Once more when a connection is opened: this one is for those that come from the pool.
         self.dialer.check(&target)?;
@@ -182,11 +202,7 @@ impl Client {
         *request.uri_mut() = uri(url)?;
         *request.headers_mut() = fields.clone();
         let own = request.headers_mut();
-        own.entry(header::USER_AGENT)
-            .or_insert(HeaderValue::from_static(concat!(
-                "Atoll/",
-                env!("CARGO_PKG_VERSION")
-            )));
+        own.entry(header::USER_AGENT).or_insert(USER_AGENT);
         own.entry(header::ACCEPT)
             .or_insert(HeaderValue::from_static("*/*"));
         // Methods that stand for content say that there is none (RFC 9110, section 8.6).
@@ -199,16 +215,17 @@ impl Client {
             0
         };
         loop {
-            let failure = match self.pool.request(request.clone()).await {
+            let failure = match pool.request(request.clone()).await {
                 Ok(response) => {
-                    self.kept.answered(response.extensions());
-                    return Ok(response);
+                    let notes = Notes::of(response.extensions());
+                    let raw = notes.and_then(|notes| notes.answered(response.headers()));
+                    return Ok((response, raw));
                 }
                 Err(failure) => failure,
             };
             match Error::exchange(&failure) {
                 Error::ConnectionReset | Error::ConnectionClosed
-                    if tries > 0 && self.kept.carried(&failure) =>
+                    if tries > 0 && Notes::had_answered(&failure) =>
                 {
                     tries -= 1;
                 }
@@ -219,7 +236,7 @@ impl Client {
 }
 
 /// A URL that can be asked for (WHATWG URL), with nothing in it that two readers could read differently.
-fn parse(text: &str) -> Result<Url, Error> {
+pub(super) fn parse(text: &str) -> Result<Url, Error> {
     if let Some(odd) = text.chars().find(|c| c.is_control() || matches!(c, ' ' | '\\')) {
         return Err(Error::InvalidUrl(format!(
             "{odd:?} in {text:?}; percent-encode it"
@@ -255,18 +272,25 @@ fn method(text: &str) -> Result<Method, Error> {
 
 /// What the permissions are asked about.
 fn target(url: &Url) -> Result<Target, Error> {
+    target_of(ACTION, url, &[Scheme::Http, Scheme::Https])
+}
+
+/// What the permissions are asked about when `action` wants a connection to a URL of one of these schemes.
+pub(super) fn target_of(action: &'static str, url: &Url, schemes: &[Scheme]) -> Result<Target, Error> {
+    if !schemes.iter().any(|scheme| scheme.to_string() == url.scheme()) {
+        let known: Vec<_> = schemes.iter().map(Scheme::to_string).collect();
+        return Err(Error::UnsupportedScheme(format!(
+            "{:?}; use {}",
+            url.scheme(),
+            known.join(" or ")
+        )));
+    }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(Error::InvalidUrl(
             "a user name in the URL; send an `authorization` header instead".to_owned(),
         ));
     }
-    match url.scheme() {
-        "http" => Target::from_url(ACTION, url).map_err(|error| Error::InvalidUrl(error.to_string())),
-        "https" => Err(Error::UnsupportedScheme(
-            "https is not supported by this version".to_owned(),
-        )),
-        other => Err(Error::UnsupportedScheme(format!("{other:?}; use http"))),
-    }
+    Target::from_url(action, url).map_err(|error| Error::InvalidUrl(error.to_string()))
 }
 
 fn uri(url: &Url) -> Result<Uri, Error> {
@@ -289,29 +313,5 @@ fn reason(head: &http::response::Parts) -> String {
         None => StatusCode::canonical_reason(&head.status)
             .unwrap_or_default()
             .to_owned(),
-    }
-}
-
-/// Opens the pool's connections through the dialer.
-#[derive(Clone)]
-struct Connector {
-    dialer: Arc<Dialer>,
-}
-
-impl tower_service::Service<Uri> for Connector {
-    type Response = TokioIo<TcpStream>;
-    type Error = Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Error>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let dialer = self.dialer.clone();
-        Box::pin(async move {
-            let url = parse(&uri.to_string())?;
-            Ok(TokioIo::new(dialer.dial(&target(&url)?).await?))
-        })
     }
 }

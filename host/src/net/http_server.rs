@@ -3,22 +3,30 @@
 //! Each connection is a task of its own (`connection`); requests meet in one queue that the guest drains in
 //! batches, and each carries the way back for its response.
 
+mod answer;
 mod connection;
+mod http2;
+mod outgoing;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
+use http_body_util::{Either, Full};
 use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::answer::{Content, Visit};
+pub(crate) use self::outgoing::OutgoingBody;
 use super::body::{Body, PIECE};
 use super::error::Error;
 use super::headers::{self, Field, Message};
 use super::listen::Listener;
+use super::tls;
+use super::websocket::{Offer, Pending, Signals, Socket};
 use crate::limits::Limits;
 use crate::permissions::Permissions;
 
@@ -39,6 +47,18 @@ pub(crate) struct Options {
     pub(crate) max_connections: u32,
     /// For a request's head, its content and its handler, each.
     pub(crate) timeout: Duration,
+    /// What it proves its name with; without it there is no TLS.
+    pub(crate) identity: Option<Identity>,
+    /// Whether a request for a WebSocket is one.
+    pub(crate) websockets: bool,
+}
+
+/// What a server proves its name with (PEM).
+pub(crate) struct Identity {
+    /// Its certificate, then those that vouch for it.
+    pub(crate) certificates: String,
+    /// Its private key.
+    pub(crate) key: String,
 }
 
 /// A request that the script has yet to answer.
@@ -59,39 +79,68 @@ pub(crate) struct Incoming {
 
 /// The way back for one response. Dropped unused, the client gets a 500.
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
-pub struct Exchange(oneshot::Sender<Reply>);
+pub struct Exchange {
+    reply: oneshot::Sender<Reply>,
+    /// The client asks for a WebSocket.
+    offer: Option<Offer>,
+    limits: Arc<Limits>,
+}
 
 /// A response that can go on the wire.
-pub(crate) struct Reply {
-    /// 200 to 599.
-    status: StatusCode,
-    /// Without those that are the host's to set.
-    headers: HeaderMap,
-    /// All of it.
-    content: Bytes,
+enum Reply {
+    Response(http::Response<Content>),
+    /// 101, and what becomes of the connection.
+    Upgrade(http::Response<()>, Pending),
 }
 
 impl Exchange {
+    /// Whether the client asks for a WebSocket.
+    pub(crate) fn is_upgrade(&self) -> bool {
+        self.offer.is_some()
+    }
+
     /// Sends the response; a client that went away is no error. Fails on what can't go on the wire.
     pub(crate) fn respond(self, status: u16, fields: Vec<Field>, content: Bytes) -> Result<(), String> {
-        let status = StatusCode::from_u16(status)
-            .ok()
-            .filter(|status| (200..600).contains(&status.as_u16()))
-            .ok_or_else(|| format!("status {status} is not from 200 to 599"))?;
-        let headers = headers::to_map(fields, Message::Response)?;
+        let response = response(status, fields, Either::Left(Full::new(content)))?;
         // The client may be gone: then nobody waits for the reply.
-        drop(self.0.send(Reply {
-            status,
-            headers,
-            content,
-        }));
+        drop(self.reply.send(Reply::Response(response)));
         Ok(())
     }
+
+    /// Sends the head, and returns what takes the content.
+    pub(crate) fn respond_in_pieces(self, status: u16, fields: Vec<Field>) -> Result<OutgoingBody, String> {
+        let (outgoing, content) = OutgoingBody::new();
+        let response = response(status, fields, Either::Right(content))?;
+        drop(self.reply.send(Reply::Response(response)));
+        Ok(outgoing)
+    }
+
+    /// Makes the connection a WebSocket; `protocols` are those that are spoken. Fails where the client did not ask for one.
+    pub(crate) fn upgrade(self, protocols: &[String], max_message_size: u64) -> Result<Socket, Error> {
+        let offer = self
+            .offer
+            .ok_or_else(|| Error::HandshakeRejected("the client asks for no WebSocket".to_owned()))?;
+        let (socket, pending, answer) = offer.accept(protocols, max_message_size, &self.limits);
+        drop(self.reply.send(Reply::Upgrade(answer, pending)));
+        Ok(socket)
+    }
+}
+
+fn response(status: u16, fields: Vec<Field>, content: Content) -> Result<http::Response<Content>, String> {
+    let status = StatusCode::from_u16(status)
+        .ok()
+        .filter(|status| (200..600).contains(&status.as_u16()))
+        .ok_or_else(|| format!("status {status} is not from 200 to 599"))?;
+    let mut response = http::Response::new(content);
+    *response.headers_mut() = headers::to_map(fields, Message::Response)?;
+    *response.status_mut() = status;
+    Ok(response)
 }
 
 /// What the connections of one server share.
 struct Shared {
     options: Options,
+    tls: Option<tls::Server>,
     limits: Arc<Limits>,
     /// KiB of request content that may be held, over all servers of the instance.
     buffer: Arc<Semaphore>,
@@ -127,10 +176,15 @@ impl Server {
         options.max_connections = options.max_connections.clamp(1, limits.connections);
         // More than all requests together may hold could only wait for room in vain.
         options.max_body_size = options.max_body_size.min(limits.request_buffer);
+        let tls = match &options.identity {
+            Some(identity) => Some(tls::Server::new(&identity.certificates, &identity.key)?),
+            None => None,
+        };
         let listener = Listener::bind(permissions, &options.address, options.port, options.reuse_address)?;
         let (sender, incoming) = mpsc::channel(options.max_connections as usize);
         let shared = Arc::new(Shared {
             options,
+            tls,
             limits,
             buffer,
             closing: CancellationToken::new(),
@@ -144,6 +198,11 @@ impl Server {
             queue: Mutex::new(Queue { incoming, kept: None }),
             shared,
         })
+    }
+
+    /// Whether it speaks TLS.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.shared.tls.is_some()
     }
 
     /// The address that it is bound to.
@@ -194,6 +253,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.shared.closing.cancel();
         self.shared.aborting.cancel();
+        self.shared.tasks.close();
     }
 }
 
@@ -209,6 +269,20 @@ impl Closer {
             .is_some_and(|shared| !shared.closing.is_cancelled())
     }
 
+    /// Whether there is anything left of the server.
+    pub(crate) fn is_there(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+
+    /// Waits until the connections of a server that was dropped have ended.
+    pub(crate) async fn ended(&self) {
+        if let Some(shared) = self.0.upgrade() {
+            let tasks = shared.tasks.clone();
+            drop(shared);
+            tasks.wait().await;
+        }
+    }
+
     /// As [`Server::close`]; nothing where the server is gone.
     pub(crate) async fn close(&self) {
         if let Some(shared) = self.0.upgrade() {
@@ -218,6 +292,13 @@ impl Closer {
 }
 
 impl Shared {
+    fn signals(&self) -> Signals {
+        Signals {
+            closing: self.closing.clone(),
+            aborting: self.aborting.clone(),
+        }
+    }
+
     async fn close(&self) {
         self.closing.cancel();
         self.tasks.close();
@@ -238,11 +319,8 @@ async fn accept(listener: Listener, shared: Arc<Shared>, sender: mpsc::Sender<In
         // The semaphore is never closed.
         while let Ok(place) = room.clone().acquire_owned().await {
             let (stream, peer) = listener.accept().await;
-            let (shared, sender) = (shared.clone(), sender.clone());
-            shared.clone().tasks.spawn(async move {
-                connection::serve(stream, peer.ip(), shared, sender).await;
-                drop(place);
-            });
+            let visit = Visit::new(peer.ip(), shared.clone(), sender.clone());
+            shared.tasks.spawn(connection::serve(stream, visit, place));
         }
     };
     shared.closing.run_until_cancelled(every_connection).await;

@@ -4,6 +4,7 @@
 //! these two hand out.
 
 pub(crate) mod body;
+pub(crate) mod decode;
 pub(crate) mod dial;
 pub(crate) mod error;
 pub(crate) mod headers;
@@ -11,3 +12,6 @@ pub(crate) mod http_client;
 pub(crate) mod http_server;
 pub(crate) mod listen;
 pub(crate) mod redirect;
+pub(crate) mod stream;
+pub(crate) mod tls;
+pub(crate) mod websocket;

@@ -86,6 +86,7 @@ impl Builder {
                 limits: Arc::new(self.limits),
                 console: self.console.unwrap_or_else(|| Arc::new(StandardConsole)),
                 resolver: self.resolver.unwrap_or_else(|| Arc::new(SystemResolver)),
+                trust: Arc::default(),
             }),
         })
     }

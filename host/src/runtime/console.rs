@@ -1,7 +1,7 @@
 //! Where a script's words go: the process's own streams, or what an embedder brings.
 
 use std::io::{self, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use super::{RunError, ScriptError};
 
@@ -18,7 +18,12 @@ pub enum Output {
 #[derive(Debug)]
 pub enum Event<'a> {
     /// A server is bound and accepts connections.
-    Listening(SocketAddr),
+    Listening {
+        /// Where it is bound.
+        address: SocketAddr,
+        /// Whether it speaks TLS.
+        secure: bool,
+    },
     /// A limit ended the instance of a server; a fresh one starts.
     Restarting(&'a RunError),
 }
@@ -61,18 +66,19 @@ impl Console for StandardConsole {
 
     fn event(&self, event: &Event<'_>) {
         match event {
-            Event::Listening(address) if address.ip().is_unspecified() => {
-                let loopback = match address.ip() {
-                    IpAddr::V4(_) => "127.0.0.1",
-                    IpAddr::V6(_) => "[::1]",
-                };
-                say(format_args!(
-                    "listening on http://{loopback}:{} (bound to {})",
-                    address.port(),
-                    address.ip()
-                ));
+            Event::Listening { address, secure } => {
+                let scheme = if *secure { "https" } else { "http" };
+                match address.ip() {
+                    ip if !ip.is_unspecified() => say(format_args!("listening on {scheme}://{address}")),
+                    ip => {
+                        let loopback = if ip.is_ipv4() { "127.0.0.1" } else { "[::1]" };
+                        let port = address.port();
+                        say(format_args!(
+                            "listening on {scheme}://{loopback}:{port} (bound to {ip})"
+                        ));
+                    }
+                }
             }
-            Event::Listening(address) => say(format_args!("listening on http://{address}")),
             Event::Restarting(cause) => say(format_args!("error: {cause}\nthe server starts afresh")),
         }
     }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join;
+use tokio_util::task::TaskTracker;
 use wasmtime::{Store, Trap, UpdateDeadline};
 
 use super::state::{LastWords, Servers};
@@ -32,6 +34,9 @@ pub enum RunError {
     #[error("the script's instance broke down: {0}")]
     Crashed(String),
 }
+
+/// How long the connections of an instance that has ended may take to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// A guest that ran on although its host had asked for a pause.
 #[derive(Debug, thiserror::Error)]
@@ -77,8 +82,9 @@ pub(super) struct Ended {
 /// Runs the script once.
 pub(super) async fn run(shared: &Shared, script: &Script, stop: &Stop) -> Ended {
     let limits = &shared.limits;
-    let (servers, last_words) = (Servers::default(), LastWords::new());
-    let mut store = Store::new(&shared.engine, State::new(shared, servers.clone(), &last_words));
+    let (servers, sockets, last_words) = (Servers::default(), TaskTracker::new(), LastWords::new());
+    let state = State::new(shared, servers.clone(), sockets.clone(), &last_words);
+    let mut store = Store::new(&shared.engine, state);
     let pulse = Pulse::new();
     bound(&mut store, limits, pulse.clone());
     let stopped = async {
@@ -95,11 +101,13 @@ pub(super) async fn run(shared: &Shared, script: &Script, stop: &Stop) -> Ended 
         Some(Ok(Err(error))) => Err(RunError::Script(script.with_excerpt(error))),
         Some(Err(error)) => Err(classify(error, store.data().memory.denied, limits, &last_words)),
     };
-    // The store goes last: with it go its servers.
-    Ended {
-        result,
-        was_serving: servers.any_open(),
-    }
+    let was_serving = servers.any_open();
+    // With the store go its servers and sockets, and they have a word to say to their peers.
+    drop(store);
+    sockets.close();
+    let goodbyes = join(servers.ended(), sockets.wait());
+    drop(tokio::time::timeout(GOODBYE, goodbyes).await);
+    Ended { result, was_serving }
 }
 
 /// Puts the limits on a fresh store.

@@ -26,6 +26,7 @@ pub use stop::Stop;
 use crate::bindings::generated::ScriptPre;
 use crate::limits::Limits;
 use crate::net::dial::Resolver;
+use crate::net::tls::Trust;
 use crate::permissions::Permissions;
 
 /// Runs scripts under one set of permissions and limits. Cheap to clone; `Send` and `Sync`.
@@ -44,6 +45,7 @@ struct Shared {
     limits: Arc<Limits>,
     console: Arc<dyn Console>,
     resolver: Arc<dyn Resolver>,
+    trust: Arc<Trust>,
 }
 
 impl Runtime {

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::join_all;
 use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 use wasmtime::ResourceLimiter;
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
@@ -15,6 +16,7 @@ use crate::net::dial::Dialer;
 use crate::net::error::Error;
 use crate::net::http_client::Client;
 use crate::net::http_server::Closer;
+use crate::net::websocket::Connector;
 use crate::permissions::Permissions;
 
 /// Bytes kept of what the guest's libc says on its way down (a panic's message).
@@ -37,6 +39,8 @@ pub(crate) struct State {
     pub(crate) console: Arc<dyn Console>,
     /// Sends its requests.
     pub(crate) client: Arc<Client>,
+    /// Opens its WebSockets.
+    pub(crate) connector: Arc<Connector>,
     /// Places for waits under way.
     pub(crate) waits: Arc<Semaphore>,
     /// KiB of request content that may be held for it.
@@ -50,16 +54,29 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// A state for one run; `last_words` receives what the guest's libc writes.
-    pub(super) fn new(shared: &Shared, servers: Servers, last_words: &LastWords) -> State {
+    /// A state for one run; `last_words` receives what the guest's libc writes, `sockets` runs the WebSockets that it opens.
+    pub(super) fn new(
+        shared: &Shared,
+        servers: Servers,
+        sockets: TaskTracker,
+        last_words: &LastWords,
+    ) -> State {
         let limits = shared.limits.clone();
         let dialer = Dialer::new(shared.permissions.clone(), shared.resolver.clone(), limits.dns);
+        let (dialer, trust) = (Arc::new(dialer), shared.trust.clone());
+        let outgoing = Arc::new(Semaphore::new(limits.outgoing as usize));
         State {
             table: ResourceTable::new(),
             handles: 0,
             permissions: shared.permissions.clone(),
             console: shared.console.clone(),
-            client: Arc::new(Client::new(dialer, limits.clone())),
+            client: Arc::new(Client::new(
+                dialer.clone(),
+                trust.clone(),
+                outgoing.clone(),
+                limits.clone(),
+            )),
+            connector: Arc::new(Connector::new(dialer, trust, outgoing, limits.clone(), sockets)),
             waits: Arc::new(Semaphore::new(limits.parked as usize)),
             request_buffer: Arc::new(Semaphore::new(
                 usize::try_from(limits.request_buffer >> 10)
@@ -127,7 +144,7 @@ impl Servers {
     /// Remembers a server, and forgets those that are gone.
     pub(crate) fn add(&self, server: Closer) {
         let mut servers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        servers.retain(Closer::is_open);
+        servers.retain(Closer::is_there);
         servers.push(server);
     }
 
@@ -140,10 +157,20 @@ impl Servers {
             .any(Closer::is_open)
     }
 
+    /// Waits until nothing is left of those that were dropped.
+    pub(super) async fn ended(&self) {
+        let servers = self.all();
+        join_all(servers.iter().map(Closer::ended)).await;
+    }
+
     /// Closes all of them and waits for the requests under way, within the limit.
     pub(super) async fn close(&self) {
-        let servers = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let servers = self.all();
         join_all(servers.iter().map(Closer::close)).await;
+    }
+
+    fn all(&self) -> Vec<Closer> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
