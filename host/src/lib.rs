@@ -27,5 +27,5 @@ pub use net::dial::{Resolver, Resolving};
 pub use permissions::Permissions;
 pub use runtime::{
     BuildError, Builder, Console, Event, Output, RunError, Runtime, Script, ScriptError, ScriptErrorKind,
-    StandardConsole, Stop,
+    StandardConsole, Stop, Usage,
 };

@@ -159,9 +159,9 @@ fn sent(lua: &Lua, outcome: Result<Sent, Problem>) -> mlua::Result<MultiValue> {
     }
 }
 
-/// The host's side of a connection that is open.
+/// The host's side of a connection that the script has not closed.
 fn open_socket(connection: &Connection) -> Result<Rc<Socket>, Sent> {
-    let socket = connection.socket().filter(|_| connection.is_connected());
+    let socket = connection.socket().filter(|_| !connection.is_hanging_up());
     socket.ok_or_else(|| Sent::Failed(error::words(&ErrorCode::ConnectionClosed)))
 }
 

@@ -53,7 +53,7 @@ pub(crate) struct Connection {
     site: Rc<Site>,
     owner: Owner,
     max_message_size: u64,
-    /// The host's side; given back once the last event is here.
+    /// The host's side; given back with the last event, so that the answers to those before it still get out.
     socket: RefCell<Option<Rc<Socket>>>,
     /// The protocol that was agreed on.
     pub(super) protocol: Option<String>,
@@ -65,6 +65,8 @@ pub(crate) struct Connection {
     hanging_up: Cell<bool>,
     /// A fetch is under way.
     receiving: Cell<bool>,
+    /// The last event is here.
+    ended: Cell<bool>,
     /// The prelude handles events.
     busy: Cell<bool>,
     /// What the script holds: kept while events may come, so that it is the same value every time.
@@ -115,6 +117,7 @@ impl Connection {
             connected: Cell::new(true),
             hanging_up: Cell::new(false),
             receiving: Cell::new(false),
+            ended: Cell::new(false),
             busy: Cell::new(false),
             handle: RefCell::new(None),
         });
@@ -131,6 +134,11 @@ impl Connection {
     /// Whether messages can be sent.
     pub(super) fn is_connected(&self) -> bool {
         self.connected.get()
+    }
+
+    /// Whether the script has begun to close it.
+    pub(super) fn is_hanging_up(&self) -> bool {
+        self.hanging_up.get()
     }
 
     /// The host's side, while there is one.
@@ -162,7 +170,7 @@ impl Connection {
     /// Fetches the next events, unless enough of them wait.
     fn receive(self: &Rc<Self>) {
         let has_room = self.inbox.borrow().len() < INBOX && self.inbox_bytes.get() < INBOX_BYTES;
-        if self.receiving.get() || !(has_room || self.hanging_up.get()) {
+        if self.receiving.get() || self.ended.get() || !(has_room || self.hanging_up.get()) {
             return;
         }
         let Some(socket) = self.socket() else { return };
@@ -218,7 +226,7 @@ impl Connection {
                 Delivery::Message(_, content) => self.inbox_bytes.set(self.inbox_bytes.get() + content.len()),
                 Delivery::Closed(_) => {
                     self.connected.set(false);
-                    *self.socket.borrow_mut() = None;
+                    self.ended.set(true);
                 }
                 Delivery::Open => {}
             }
@@ -245,11 +253,14 @@ impl Connection {
         }
     }
 
-    /// Nothing can be handled now. What can't come any more needs no handle of ours.
+    /// Nothing can be handled now. Where nothing more can come either, only the script keeps the rest.
     fn rest(&self) {
         self.busy.set(false);
-        if self.socket.borrow().is_none() {
+        if self.ended.get() {
             *self.handle.borrow_mut() = None;
+            if let None | Some(Delivery::Closed(_)) = self.inbox.borrow().front() {
+                *self.socket.borrow_mut() = None;
+            }
         }
     }
 
@@ -280,8 +291,10 @@ impl Connection {
                 Owner::Server(hooks) => delivery.function(hooks),
                 Owner::Client(hooks) => delivery.function(&hooks.borrow()),
             };
-            if let Delivery::Message(_, content) = &delivery {
-                self.inbox_bytes.set(self.inbox_bytes.get() - content.len());
+            match &delivery {
+                Delivery::Message(_, content) => self.inbox_bytes.set(self.inbox_bytes.get() - content.len()),
+                Delivery::Closed(_) => *self.socket.borrow_mut() = None,
+                Delivery::Open => {}
             }
             self.receive();
             let Some(function) = function else { continue };

@@ -87,6 +87,7 @@ impl Builder {
                 console: self.console.unwrap_or_else(|| Arc::new(StandardConsole)),
                 resolver: self.resolver.unwrap_or_else(|| Arc::new(SystemResolver)),
                 trust: Arc::default(),
+                gauges: Arc::default(),
             }),
         })
     }

@@ -10,6 +10,7 @@ mod instance;
 mod script;
 mod state;
 mod stop;
+mod usage;
 mod worker;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub use instance::RunError;
 pub use script::{Script, ScriptError, ScriptErrorKind};
 pub(crate) use state::State;
 pub use stop::Stop;
+pub use usage::Usage;
 
 use crate::bindings::generated::ScriptPre;
 use crate::limits::Limits;
@@ -46,12 +48,18 @@ struct Shared {
     console: Arc<dyn Console>,
     resolver: Arc<dyn Resolver>,
     trust: Arc<Trust>,
+    gauges: Arc<usage::Gauges>,
 }
 
 impl Runtime {
     /// A runtime to be: nothing is allowed, every limit has its default.
     pub fn builder() -> Builder {
         Builder::default()
+    }
+
+    /// What the runs under way hold right now.
+    pub fn usage(&self) -> Usage {
+        self.shared.gauges.usage()
     }
 
     /// Runs the script until nothing is left for it to wait for.

@@ -10,6 +10,7 @@ use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
+use super::usage::Gauges;
 use super::{Console, Shared};
 use crate::limits::Limits;
 use crate::net::dial::Dialer;
@@ -31,6 +32,8 @@ pub(crate) struct State {
     pub(crate) table: ResourceTable,
     /// How many of them there are.
     handles: u32,
+    /// Counts for all instances of the runtime.
+    gauges: Arc<Gauges>,
     /// What its servers and requests are checked against.
     pub(crate) permissions: Arc<Permissions>,
     /// Its bounds.
@@ -62,12 +65,14 @@ impl State {
         last_words: &LastWords,
     ) -> State {
         let limits = shared.limits.clone();
+        shared.gauges.instance_began();
         let dialer = Dialer::new(shared.permissions.clone(), shared.resolver.clone(), limits.dns);
         let (dialer, trust) = (Arc::new(dialer), shared.trust.clone());
         let outgoing = Arc::new(Semaphore::new(limits.outgoing as usize));
         State {
             table: ResourceTable::new(),
             handles: 0,
+            gauges: shared.gauges.clone(),
             permissions: shared.permissions.clone(),
             console: shared.console.clone(),
             client: Arc::new(Client::new(
@@ -85,6 +90,7 @@ impl State {
             )),
             servers,
             memory: Memory {
+                gauges: shared.gauges.clone(),
                 used: 0,
                 limit: limits.memory,
                 denied: false,
@@ -102,6 +108,7 @@ impl State {
         }
         let handle = self.table.push(resource).map_err(|_| full())?;
         self.handles += 1;
+        self.gauges.handle_given();
         Ok(handle)
     }
 
@@ -109,7 +116,14 @@ impl State {
     pub(crate) fn take<T: Send + 'static>(&mut self, handle: Resource<T>) -> wasmtime::Result<T> {
         let resource = self.table.delete(handle)?;
         self.handles = self.handles.saturating_sub(1);
+        self.gauges.handle_taken();
         Ok(resource)
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        self.gauges.instance_ended(self.handles.into(), self.memory.used);
     }
 }
 
@@ -176,6 +190,7 @@ impl Servers {
 
 /// Counts the linear memory (and the exceptions' heap) of one instance.
 pub(super) struct Memory {
+    gauges: Arc<Gauges>,
     used: u64,
     limit: u64,
     /// Whether it was ever refused more: a trap that follows is its doing.
@@ -189,6 +204,7 @@ impl ResourceLimiter for Memory {
             self.denied = true;
             return Ok(false);
         }
+        self.gauges.memory_changed(self.used, used);
         self.used = used;
         Ok(true)
     }

@@ -33,6 +33,8 @@ pub(super) struct Driver {
     deadline: Option<Pin<Box<Sleep>>>,
     /// Something is written that may not be on the wire yet.
     unflushed: bool,
+    /// Our close frame is written.
+    said_goodbye: bool,
     /// What the last event will say.
     outcome: Option<Farewell>,
     /// The peer broke the protocol: our close frame goes out, nothing more is read.
@@ -58,6 +60,7 @@ impl Driver {
             line,
             deadline: None,
             unflushed: false,
+            said_goodbye: false,
             outcome: None,
             failed: false,
         }
@@ -89,10 +92,17 @@ impl Driver {
             self.wait_at_most(self.line.patience);
         }
         let is_over = |deadline: &mut Pin<Box<Sleep>>| deadline.as_mut().poll(context).is_ready();
-        if self.deadline.as_mut().is_some_and(is_over) {
-            return Err(Ended);
+        if !self.deadline.as_mut().is_some_and(is_over) {
+            return Ok(());
         }
-        Ok(())
+        if self.line.phase() == Phase::Failing && !self.said_goodbye {
+            // The guest has had its time.
+            self.line.abandon();
+            self.wait_at_most(LINGER);
+            context.waker().wake_by_ref();
+            return Ok(());
+        }
+        Err(Ended)
     }
 
     fn wait_at_most(&mut self, time: Duration) {
@@ -139,9 +149,7 @@ impl Driver {
             _ => return Err(Ended),
         };
         self.failed = true;
-        let farewell = Farewell { code, reason };
-        self.outcome = Some(farewell.clone());
-        self.line.override_farewell(farewell);
+        self.line.fail(Farewell { code, reason });
         Ok(())
     }
 
@@ -153,7 +161,10 @@ impl Driver {
         {
             let message = match self.line.next_out() {
                 Some(Outgoing::Message(message)) => message,
-                Some(Outgoing::Close(frame)) => Message::Close(Some(frame)),
+                Some(Outgoing::Close(frame)) => {
+                    self.said_goodbye = true;
+                    Message::Close(Some(frame))
+                }
                 None => break,
             };
             self.unflushed = true;
@@ -170,7 +181,7 @@ impl Driver {
         if self.unflushed {
             return Ok(());
         }
-        if self.failed {
+        if self.failed && self.said_goodbye {
             return Err(Ended);
         }
         if self.line.phase() == Phase::PeerGone {

@@ -57,6 +57,8 @@ struct State {
     /// What this end says goodbye with, until it is on its way.
     farewell: Option<Farewell>,
     phase: Phase,
+    /// The last event is queued.
+    said_closed: bool,
     /// Nobody listens any more.
     abandoned: bool,
 }
@@ -68,9 +70,12 @@ pub(super) enum Phase {
     Open,
     /// This end wants to close: it sends its queue and a close frame, and drops what it receives.
     HangingUp,
+    /// The peer broke the protocol. The last event is queued; what the guest answers to those before it still goes out, and
+    /// the close frame when it lets go of its handle.
+    Failing,
     /// The peer has said goodbye: nothing more is sent.
     PeerGone,
-    /// The last event is queued.
+    /// It is over.
     Settled,
 }
 
@@ -100,7 +105,7 @@ impl Line {
             {
                 let mut state = self.lock();
                 let batch = state.take(max.max(1));
-                let settled = state.phase == Phase::Settled;
+                let settled = state.said_closed && state.inbox.is_empty();
                 if !batch.is_empty() || settled {
                     drop(state);
                     self.task.wake();
@@ -132,7 +137,7 @@ impl Line {
 
     fn queue(&self, length: usize, message: impl FnOnce() -> Message) -> Result<bool, Error> {
         let mut state = self.lock();
-        if state.phase != Phase::Open {
+        if !matches!(state.phase, Phase::Open | Phase::Failing) {
             return Err(Error::ConnectionClosed);
         }
         let cost = length + OVERHEAD;
@@ -166,7 +171,7 @@ impl Line {
         loop {
             let mut notified = std::pin::pin!(self.closed.notified());
             notified.as_mut().enable();
-            if self.lock().phase == Phase::Settled {
+            if self.lock().said_closed {
                 return;
             }
             notified.await;
@@ -238,15 +243,29 @@ impl Line {
             }
             return Some(Outgoing::Message(message));
         }
-        state
-            .farewell
-            .take()
-            .map(|farewell| Outgoing::Close(frame(farewell)))
+        if state.phase == Phase::Failing && !state.abandoned {
+            return None;
+        }
+        let farewell = state.farewell.take()?;
+        Some(Outgoing::Close(frame(farewell)))
+    }
+
+    /// Will say goodbye with this, once the guest is done with what came before.
+    pub(super) fn fail(&self, farewell: Farewell) {
+        let mut state = self.lock();
+        if state.phase == Phase::Open {
+            state.phase = Phase::Failing;
+            state.farewell = Some(farewell.clone());
+        }
+        state.say_closed(farewell);
+        drop(state);
+        self.tell();
     }
 
     /// Says goodbye with this and nothing else, where no close frame is on its way.
     pub(super) fn override_farewell(&self, farewell: Farewell) {
         let mut state = self.lock();
+        // What is still to be said was not said.
         let unsent = state.phase == Phase::Open || state.farewell.is_some();
         if unsent {
             state.phase = Phase::HangingUp;
@@ -268,7 +287,7 @@ impl Line {
         self.writable.notify_waiters();
     }
 
-    /// Queues the last event, once.
+    /// It is over.
     pub(super) fn settle(&self, farewell: Farewell) {
         let mut state = self.lock();
         if state.phase == Phase::Settled {
@@ -276,12 +295,15 @@ impl Line {
         }
         state.phase = Phase::Settled;
         state.outbox.clear();
-        if !state.abandoned {
-            state.inbox.push_back(Event::Closed(farewell));
-        }
+        state.say_closed(farewell);
         drop(state);
-        self.readable.notify_one();
         self.writable.notify_waiters();
+        self.tell();
+    }
+
+    /// The last event is queued.
+    fn tell(&self) {
+        self.readable.notify_one();
         self.closed.notify_waiters();
     }
 
@@ -291,6 +313,14 @@ impl Line {
 }
 
 impl State {
+    /// Queues the last event, once.
+    fn say_closed(&mut self, farewell: Farewell) {
+        if !self.said_closed && !self.abandoned {
+            self.inbox.push_back(Event::Closed(farewell));
+        }
+        self.said_closed = true;
+    }
+
     fn take(&mut self, max: usize) -> Vec<Event> {
         let mut batch = Vec::new();
         let mut bytes = 0;
