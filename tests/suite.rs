@@ -17,13 +17,11 @@ mod permissions;
 mod server;
 mod stress;
 mod tidy;
+mod tls;
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-
-use harness::child::Atoll;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -38,23 +36,9 @@ fn main() -> ExitCode {
         }
     };
     if !arguments.list {
-        compile_guest();
+        harness::compile_guest();
     }
     libtest_mimic::run(&arguments, trials).exit_code()
-}
-
-/// Has the guest compiled and cached once, before the tests run side by side.
-fn compile_guest() {
-    let outcome = Atoll::source("warm_up", "", [""; 0])
-        .and_then(|atoll| atoll.time_limit(Duration::from_secs(300)).finish())
-        .and_then(|finished| finished.expect_code(0).map(|_| ()));
-    if let Err(error) = outcome {
-        // The tests say in detail what does not work.
-        eprintln!(
-            "warning: an empty script fails: {}",
-            error.message().unwrap_or_default()
-        );
-    }
 }
 
 fn trials() -> Result<Vec<Trial>, Failed> {
@@ -68,5 +52,6 @@ fn trials() -> Result<Vec<Trial>, Failed> {
     trials.extend(server::trials());
     trials.extend(stress::trials());
     trials.extend(tidy::trials());
+    trials.extend(tls::trials());
     Ok(trials)
 }

@@ -1,4 +1,5 @@
-//! Starts the real `atoll`, follows its output and ends it. Called by every test that runs a script.
+//! Starts the real `atoll`, follows its output and ends it. Called by every test that runs a script; `peers`
+//! has other people's programs run the same way.
 //!
 //! A child has a time limit, and none outlives its test: it is killed when its handle is dropped.
 
@@ -74,19 +75,8 @@ impl Atoll {
     }
 
     /// Starts the child.
-    pub(crate) fn start(mut self) -> Result<Running, Failed> {
-        let mut child = self
-            .command
-            .spawn()
-            .map_err(|error| format!("cannot start atoll: {error}"))?;
-        let stdout = Captured::follow(child.stdout.take().ok_or("no stdout pipe")?);
-        let stderr = Captured::follow(child.stderr.take().ok_or("no stderr pipe")?);
-        Ok(Running {
-            child,
-            stdout,
-            stderr,
-            deadline: Instant::now() + self.time_limit,
-        })
+    pub(crate) fn start(self) -> Result<Running, Failed> {
+        Running::start(self.command, self.time_limit)
     }
 
     /// Starts the child and waits for its end.
@@ -106,6 +96,21 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// Starts a command, whose output must be piped.
+    pub(crate) fn start(mut command: Command, time_limit: Duration) -> Result<Self, Failed> {
+        let mut child = command
+            .spawn()
+            .map_err(|error| format!("cannot start {}: {error}", command.get_program().display()))?;
+        let stdout = Captured::follow(child.stdout.take().ok_or("no stdout pipe")?);
+        let stderr = Captured::follow(child.stderr.take().ok_or("no stderr pipe")?);
+        Ok(Self {
+            child,
+            stdout,
+            stderr,
+            deadline: Instant::now() + time_limit,
+        })
+    }
+
     /// Waits for the first server's listening line and returns its address.
     pub(crate) fn address(&self) -> Result<SocketAddr, Failed> {
         self.addresses(1)?.pop().ok_or_else(|| "no listening line".into())
@@ -117,7 +122,10 @@ impl Running {
             let found: Vec<SocketAddr> = text
                 .split_inclusive('\n')
                 .filter(|line| line.ends_with('\n'))
-                .filter_map(|line| line.strip_prefix("listening on http://"))
+                .filter_map(|line| {
+                    line.strip_prefix("listening on http://")
+                        .or_else(|| line.strip_prefix("listening on https://"))
+                })
                 .filter_map(|rest| rest.split_whitespace().next()?.parse().ok())
                 .collect();
             (found.len() >= count).then_some(found)
@@ -170,7 +178,7 @@ impl Running {
         let stderr = self.stderr.end(self.deadline);
         let (Some(stdout), Some(stderr)) = (stdout, stderr) else {
             return Err(format!(
-                "atoll did not end in time\n--- stdout ---\n{}\n--- stderr ---\n{}",
+                "it did not end in time\n--- stdout ---\n{}\n--- stderr ---\n{}",
                 self.stdout.text(),
                 self.stderr.text()
             )
@@ -285,7 +293,7 @@ impl Captured {
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if pipe.ended || left.is_zero() {
-                return Err(format!("atoll never wrote: {what}\n--- it wrote ---\n{text}").into());
+                return Err(format!("it never wrote: {what}\n--- it wrote ---\n{text}").into());
             }
             pipe = self
                 .state

@@ -1,7 +1,7 @@
 //! Plays a `client.http` against a server. Called by the cases.
 //!
 //! Commands: `= open` a new connection in place of the last, `= half-close`, `= closed` the server must
-//! close now, `= signal NAME` to the child.
+//! close now, `= cut` it must close within a chunked response, `= signal NAME` to the child.
 
 use std::net::SocketAddr;
 
@@ -36,6 +36,7 @@ pub(crate) fn play(steps: &[Step], server: SocketAddr, child: &Running) -> Resul
             Step::Command(words) => match words.as_str() {
                 "open" => connection = Connection::open(server).map_err(at)?,
                 "half-close" => connection.half_close().map_err(at)?,
+                "cut" => check_cut(&connection.rest().map_err(at)?).map_err(|error| at(error.into()))?,
                 "closed" => connection.expect_close().map_err(at)?,
                 other => match other.strip_prefix("signal ") {
                     Some(name) => child.signal(name).map_err(at)?,
@@ -46,6 +47,15 @@ pub(crate) fn play(steps: &[Step], server: SocketAddr, child: &Running) -> Resul
         }
     }
     Ok(())
+}
+
+/// A chunked response that has begun and lacks its last chunk (RFC 9112, section 7.1).
+fn check_cut(rest: &[u8]) -> Result<(), String> {
+    let text = String::from_utf8_lossy(rest);
+    if text.contains("transfer-encoding: chunked") && !text.ends_with("0\r\n\r\n") {
+        return Ok(());
+    }
+    Err(format!("expected a response that breaks off, got {text:?}"))
 }
 
 fn check(expected: &Expected, message: &Message) -> Result<(), String> {

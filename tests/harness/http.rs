@@ -85,6 +85,11 @@ impl Connection {
         Ok(self.stream.try_clone()?)
     }
 
+    /// The socket, and what was received and not yet used: for a connection that speaks something else from here.
+    pub(crate) fn into_parts(self) -> (TcpStream, Vec<u8>) {
+        (self.stream, self.buffer)
+    }
+
     /// Sends the bytes.
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) -> Result<(), Failed> {
         self.stream
@@ -179,18 +184,25 @@ impl Connection {
     fn chunks(&mut self) -> Result<Vec<u8>, Failed> {
         let mut body = Vec::new();
         loop {
-            let line = self.line()?.ok_or("the peer closed within chunks")?;
-            let digits = line.split(';').next().unwrap_or_default();
-            let size =
-                usize::from_str_radix(digits.trim(), 16).map_err(|_| format!("chunk size {line:?}"))?;
-            body.extend(self.exactly(size)?);
-            let end = self.line()?.ok_or("the peer closed within chunks")?;
-            if !end.is_empty() {
-                return Err(format!("expected a chunk's end, got {end:?}").into());
-            }
-            if size == 0 {
+            let chunk = self.chunk()?;
+            if chunk.is_empty() {
                 return Ok(body);
             }
+            body.extend(chunk);
+        }
+    }
+
+    /// Reads one chunk, after a head; the last is empty.
+    pub(crate) fn chunk(&mut self) -> Result<Vec<u8>, Failed> {
+        let line = self.line()?.ok_or("the peer closed within chunks")?;
+        let digits = line.split(';').next().unwrap_or_default();
+        let size = usize::from_str_radix(digits.trim(), 16).map_err(|_| format!("chunk size {line:?}"))?;
+        let chunk = self.exactly(size)?;
+        let end = self.line()?.ok_or("the peer closed within chunks")?;
+        if end.is_empty() {
+            Ok(chunk)
+        } else {
+            Err(format!("expected a chunk's end, got {end:?}").into())
         }
     }
 

@@ -87,25 +87,23 @@ impl Drop for Counted<'_> {
     }
 }
 
+/// A response on its way. Boxed, so that the connection is not pinned and gives its stream back.
+type Answering = Pin<Box<dyn Future<Output = Result<Response<Content>, Infallible>> + Send>>;
+
 /// Answers the requests of one connection.
 pub(super) fn service(
     visit: Arc<Visit>,
-) -> impl HttpService<
-    hyper::body::Incoming,
-    ResBody = Content,
-    Error = Infallible,
-    Future = Pin<Box<dyn Future<Output = Result<Response<Content>, Infallible>> + Send>>,
-> {
+) -> impl HttpService<hyper::body::Incoming, ResBody = Content, Error = Infallible, Future = Answering> {
     service_fn(move |request| {
         let visit = visit.clone();
-        // Boxed, so that the connection is not pinned and gives its stream back.
-        Box::pin(async move {
+        let answering = async move {
             let _counted = Counted::new(&visit);
             Ok::<_, Infallible>(answer(request, &visit).await.unwrap_or_else(|refusal| {
                 visit.refused.store(true, Ordering::Relaxed);
                 refusal.into_response()
             }))
-        }) as Pin<Box<dyn Future<Output = _> + Send>>
+        };
+        Box::pin(answering) as Answering
     })
 }
 
