@@ -18,6 +18,7 @@ mod server;
 mod stress;
 mod tidy;
 mod tls;
+mod websocket;
 
 use std::process::ExitCode;
 
@@ -53,5 +54,6 @@ fn trials() -> Result<Vec<Trial>, Failed> {
     trials.extend(stress::trials());
     trials.extend(tidy::trials());
     trials.extend(tls::trials());
+    trials.extend(websocket::trials());
     Ok(trials)
 }
