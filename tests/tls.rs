@@ -51,7 +51,7 @@ fn run(name: &str, script: &str, kinds: &[Kind]) -> Result<Finished, Failed> {
         let identity = authority.issue(*kind)?;
         words.extend([identity.cert_pem, identity.key_pem]);
     }
-    Atoll::source(name, &format!("{COMMON}{script}"), words)?.finish()
+    Atoll::source(name, format!("{COMMON}{script}"), words)?.finish()
 }
 
 fn expect(finished: &Finished, expected: &str) -> Result<(), Failed> {
@@ -152,7 +152,7 @@ fn the_system_is_trusted() -> Result<(), Failed> {
         &identity.cert_pem,
         &identity.key_pem,
     ];
-    let finished = Atoll::source("tls_system", &format!("{COMMON}{script}"), words)?
+    let finished = Atoll::source("tls_system", format!("{COMMON}{script}"), words)?
         .env("SSL_CERT_FILE", &files.ca.display().to_string())
         .finish()?;
     expect(&finished, "true\nfalse\n")

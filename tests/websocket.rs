@@ -1,7 +1,5 @@
 //! What the cases cannot say about WebSockets: peers that misbehave, ends that come from outside, many at once.
 
-use std::time::Duration;
-
 use libtest_mimic::{Failed, Trial};
 use tungstenite::protocol::frame::coding::{Data, OpCode};
 use tungstenite::protocol::frame::{Frame, FrameHeader};

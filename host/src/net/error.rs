@@ -129,9 +129,14 @@ impl Error {
                 return Error::h2(error);
             }
             if let Some(error) = error.downcast_ref::<io::Error>() {
-                // The reason may be one of ours, or of a layer below, in an io::Error's dress.
-                if let Some(inner) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
-                    return inner.clone();
+                // The reason may be one of ours, or of the layer below, in an io::Error's dress.
+                if let Some(inner) = error.get_ref() {
+                    if let Some(own) = inner.downcast_ref::<Error>() {
+                        return own.clone();
+                    }
+                    if let Some(tls) = inner.downcast_ref::<rustls::Error>() {
+                        return Error::Tls(tls.to_string());
+                    }
                 }
                 return match error.kind() {
                     io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe => Error::ConnectionClosed,

@@ -33,6 +33,10 @@ pub(super) const IDLE_PER_ORIGIN: usize = 8;
 /// Pools with authorities of their own that are kept; a script that needs more at once is slower, not wrong.
 const MOST: usize = 16;
 
+/// Bytes that the server may send ahead of being read: for one response, and for all of a connection.
+const STREAM_WINDOW: u32 = 1 << 20;
+const CONNECTION_WINDOW: u32 = 4 << 20;
+
 /// For a handshake whose request has gone elsewhere meanwhile.
 const HANDSHAKE: Duration = Duration::from_secs(30);
 
@@ -96,7 +100,8 @@ fn new_pool(dialer: &Arc<Dialer>, trust: &Arc<Trust>, tls: Option<tls::Client>, 
         .http1_max_buf_size(head.max(64 << 10))
         .http1_max_headers(limits.header_fields as usize)
         .http2_max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
-        .http2_adaptive_window(true)
+        .http2_initial_stream_window_size(STREAM_WINDOW)
+        .http2_initial_connection_window_size(CONNECTION_WINDOW)
         .build(Connector {
             dialer: dialer.clone(),
             trust: trust.clone(),

@@ -12,6 +12,10 @@ use super::connection::{HEAD_SLACK, Io};
 /// Requests that one connection may have under way.
 const STREAMS: u32 = 100;
 
+/// Bytes of content that one request, and one connection, may send ahead of being read.
+const STREAM_WINDOW: u32 = 256 << 10;
+const CONNECTION_WINDOW: u32 = 1 << 20;
+
 /// Serves the connection to its end. One without requests is let go after `timeout`, as with HTTP/1.1.
 pub(super) async fn serve(io: Io, visit: Arc<Visit>) {
     let shared = visit.shared.clone();
@@ -21,7 +25,8 @@ pub(super) async fn serve(io: Io, visit: Arc<Visit>) {
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
         .max_header_list_size(head.saturating_add(HEAD_SLACK))
-        .adaptive_window(true)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         // A peer that vanished is found out.
         .keep_alive_interval(timeout)
         .keep_alive_timeout(timeout)
