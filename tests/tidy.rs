@@ -20,6 +20,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         nothing_is_left_for_later,
         tests_do_not_sleep,
         no_local_paths,
+        the_readme_names_proofs_that_exist,
     ]
 }
 
@@ -280,6 +281,35 @@ fn no_local_paths() -> Result<(), Failed> {
         let text = String::from_utf8_lossy(&fs::read(&path)?).into_owned();
         if let Some(word) = words.iter().find(|word| text.contains(word.as_str())) {
             return Err(format!("{}: a path of one machine: {word}", relative(&path)).into());
+        }
+    }
+    Ok(())
+}
+
+/// The table of the seed in README: each proof is a folder of cases, or a function of a test file.
+fn the_readme_names_proofs_that_exist() -> Result<(), Failed> {
+    let readme = fs::read_to_string(root().join("README.md"))?;
+    let mut table = readme
+        .lines()
+        .skip_while(|line| *line != "| line | proof |")
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .filter_map(|row| row.trim_end_matches(['|', ' ']).rsplit_once(" | "))
+        .peekable();
+    table.peek().ok_or("README has no table of lines and proofs")?;
+    let is_there = |proof: &str| -> Result<bool, Failed> {
+        Ok(match proof.split_once("::") {
+            None => root().join("tests/cases").join(proof).join("main.luau").is_file(),
+            Some((file, name)) => {
+                fs::read_to_string(root().join(format!("tests/{file}.rs")))?.contains(&format!("fn {name}()"))
+            }
+        })
+    };
+    for (line, proofs) in table {
+        for proof in proofs.split(", ").map(|proof| proof.trim_matches('`')) {
+            if !is_there(proof)? {
+                return Err(format!("README: no such proof of {line:?}: {proof}").into());
+            }
         }
     }
     Ok(())
