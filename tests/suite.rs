@@ -18,6 +18,7 @@ mod server;
 mod stress;
 mod tidy;
 mod tls;
+mod types;
 mod websocket;
 
 use std::process::ExitCode;
@@ -54,6 +55,7 @@ fn trials() -> Result<Vec<Trial>, Failed> {
     trials.extend(stress::trials());
     trials.extend(tidy::trials());
     trials.extend(tls::trials());
+    trials.extend(types::trials());
     trials.extend(websocket::trials());
     Ok(trials)
 }

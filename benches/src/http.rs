@@ -1,9 +1,8 @@
 //! Requests per second through Atoll, against bare hyper on the same flavour of runtime.
 
 use std::error::Error;
-use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -13,16 +12,14 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
+use crate::client;
 use crate::median::spread;
+use crate::server::{Server, pin_client};
 
 /// What Atoll serves.
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/hello.luau");
-
-/// The processor of the servers; the load comes from the other.
-const SERVER_CORE: &str = "1";
-const CLIENT_CORE: &str = "0";
 
 /// What is asked.
 struct Work {
@@ -37,7 +34,7 @@ pub(crate) fn run(
     seconds: f64,
     connections: usize,
 ) -> Result<(), Box<dyn Error>> {
-    pin_to(CLIENT_CORE)?;
+    pin_client()?;
     let work = [
         Work {
             name: "hello",
@@ -59,23 +56,11 @@ pub(crate) fn run(
     for Work { name, request } in work {
         let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..rounds {
-            let allow = "--allow-listen=localhost";
-            let atoll = Server::start(
-                Command::new("taskset")
-                    .args(["-c", SERVER_CORE])
-                    .arg(atoll)
-                    .args(["run", SCRIPT, allow]),
-            )?;
-            let own = std::env::current_exe()?;
-            let hyper = Server::start(
-                Command::new("taskset")
-                    .args(["-c", SERVER_CORE])
-                    .arg(own)
-                    .arg("hyper"),
-            )?;
+            let atoll = Server::atoll(atoll, SCRIPT, &[])?;
+            let hyper = Server::reference("hyper")?;
             let (a, h) = (
-                load(&atoll, &request, time, connections)?,
-                load(&hyper, &request, time, connections)?,
+                load(atoll.address, &request, time, connections)?,
+                load(hyper.address, &request, time, connections)?,
             );
             ours.push(a);
             theirs.push(h);
@@ -119,52 +104,20 @@ async fn answer(request: hyper::Request<Incoming>) -> Result<hyper::Response<Ful
     Ok(response)
 }
 
-/// A server in a process of its own, ended with this value.
-struct Server {
-    process: Child,
-    address: String,
-}
-
-impl Server {
-    /// Starts it and waits until it says where it listens.
-    fn start(command: &mut Command) -> Result<Server, Box<dyn Error>> {
-        let mut process = command.stderr(Stdio::piped()).spawn()?;
-        let stderr = process.stderr.take().ok_or("the server has no standard error")?;
-        let mut line = String::new();
-        BufReader::new(stderr).read_line(&mut line)?;
-        let address = line
-            .trim()
-            .strip_prefix("listening on http://")
-            .map(ToOwned::to_owned);
-        let server = Server {
-            process,
-            address: address.unwrap_or_default(),
-        };
-        if server.address.is_empty() {
-            Err(format!("the server did not start: {line}").into())
-        } else {
-            Ok(server)
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        drop(self.process.kill());
-        drop(self.process.wait());
-    }
-}
-
 /// Sends the request over and over on each connection, and returns the responses per second.
-fn load(server: &Server, request: &[u8], time: Duration, connections: usize) -> Result<f64, Box<dyn Error>> {
+fn load(
+    server: SocketAddr,
+    request: &[u8],
+    time: Duration,
+    connections: usize,
+) -> Result<f64, Box<dyn Error>> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?
         .block_on(async {
             let start = Instant::now();
             let tasks: Vec<_> = (0..connections)
-                .map(|_| tokio::task::spawn(exchange(server.address.clone(), request.to_vec(), start + time)))
+                .map(|_| tokio::task::spawn(exchange(server, request.to_vec(), start + time)))
                 .collect();
             let mut responses = 0;
             for task in tasks {
@@ -175,10 +128,8 @@ fn load(server: &Server, request: &[u8], time: Duration, connections: usize) -> 
 }
 
 /// One connection's load: every response must be as long as the first, and a 200.
-async fn exchange(address: String, request: Vec<u8>, end: Instant) -> std::io::Result<u32> {
-    #[expect(clippy::disallowed_methods, reason = "the load comes from outside")]
-    let mut stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
+async fn exchange(address: SocketAddr, request: Vec<u8>, end: Instant) -> std::io::Result<u32> {
+    let mut stream = client::connect(address, None).await?;
     let mut buffer = vec![0; 16 << 10];
     let mut length = None;
     let mut responses = 0;
@@ -187,7 +138,7 @@ async fn exchange(address: String, request: Vec<u8>, end: Instant) -> std::io::R
         let mut have = 0;
         while length.is_none_or(|length| have < length) {
             match stream.read(&mut buffer[have..]).await? {
-                0 => return Err(std::io::Error::other("the server closed the connection")),
+                0 => return Err(client::lost()),
                 count => have += count,
             }
             if length.is_none() {
@@ -214,18 +165,4 @@ fn whole(bytes: &[u8]) -> Option<usize> {
         .parse::<usize>()
         .ok()?;
     Some(head + content)
-}
-
-/// Moves this process to one processor.
-fn pin_to(core: &str) -> Result<(), Box<dyn Error>> {
-    let own = std::process::id().to_string();
-    let done = Command::new("taskset")
-        .args(["-p", "-c", core, &own])
-        .stdout(Stdio::null())
-        .status()?;
-    if done.success() {
-        Ok(())
-    } else {
-        Err("taskset failed: two processors are needed".into())
-    }
 }

@@ -1,20 +1,27 @@
-//! Atoll against its references: bare hyper for requests, native Luau for computation.
+//! Atoll against its references: bare hyper for requests, bare tokio-tungstenite for WebSockets, native Luau for
+//! computation. And Atoll by itself: under many connections, and for a long time.
 //!
 //! Both sides of a comparison are built by the same call and run in turn, so that a ratio holds on a noisy
-//! machine. Nothing here fails on a time.
+//! machine. Nothing here fails on a time; what is lost or left behind fails.
 
+mod client;
 mod cpu;
 mod http;
 mod median;
+mod server;
+mod soak;
+mod sockets;
+mod vitals;
+mod websocket;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 /// Measure Atoll against its references.
 #[derive(Parser)]
-struct Args {
+struct Arguments {
     #[command(subcommand)]
     what: What,
 }
@@ -22,19 +29,38 @@ struct Args {
 #[derive(Subcommand)]
 enum What {
     /// Requests per second against bare hyper, server and client on a core each
-    Http {
+    Http(Load),
+    /// WebSocket messages per second against bare tokio-tungstenite, server and client on a core each
+    Websocket(Load),
+    /// Memory of many idle WebSockets, and a broadcast to some of them
+    Sockets {
         /// The program to measure
         #[arg(long, default_value = "target/release/atoll")]
         atoll: PathBuf,
-        /// Rounds, each of both servers
-        #[arg(long, default_value_t = 5)]
+        /// WebSockets
+        #[arg(long, default_value_t = 10_000)]
+        count: usize,
+        /// Those that the broadcast reaches
+        #[arg(long, default_value_t = 1_000)]
+        members: usize,
+        /// Broadcasts
+        #[arg(long, default_value_t = 11)]
         rounds: usize,
-        /// Seconds of load per server and round
-        #[arg(long, default_value_t = 3.0)]
-        seconds: f64,
-        /// Connections
-        #[arg(long, default_value_t = 32)]
-        connections: usize,
+        /// Seconds of silence before the memory is looked at
+        #[arg(long, default_value_t = 5.0)]
+        idle: f64,
+    },
+    /// Mixed traffic with clients that misbehave, in one process, and what is left when all have gone
+    Soak {
+        /// How long
+        #[arg(long, default_value_t = 600)]
+        seconds: u64,
+        /// Clients at once
+        #[arg(long, default_value_t = 24)]
+        clients: usize,
+        /// Chooses the traffic
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
     },
     /// The CPU set against the same Luau as native code
     Cpu {
@@ -48,6 +74,9 @@ enum What {
     /// The reference server of `http`
     #[command(hide = true)]
     Hyper,
+    /// The reference server of `websocket`
+    #[command(hide = true)]
+    Tungstenite,
     /// The reference machine of `cpu`
     #[command(hide = true)]
     Luau {
@@ -56,16 +85,42 @@ enum What {
     },
 }
 
+/// What two servers are compared by.
+#[derive(Args)]
+struct Load {
+    /// The program to measure
+    #[arg(long, default_value = "target/release/atoll")]
+    atoll: PathBuf,
+    /// Rounds, each of both servers
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Seconds of load per server and round
+    #[arg(long, default_value_t = 3.0)]
+    seconds: f64,
+    /// Connections
+    #[arg(long, default_value_t = 32)]
+    connections: usize,
+}
+
 fn main() -> ExitCode {
-    let done = match Args::parse().what {
-        What::Http {
+    let done = match Arguments::parse().what {
+        What::Http(load) => http::run(&load.atoll, load.rounds, load.seconds, load.connections),
+        What::Websocket(load) => websocket::run(&load.atoll, load.rounds, load.seconds, load.connections),
+        What::Sockets {
             atoll,
+            count,
+            members,
             rounds,
+            idle,
+        } => sockets::run(&atoll, count, members, rounds, idle),
+        What::Soak {
             seconds,
-            connections,
-        } => http::run(&atoll, rounds, seconds, connections),
+            clients,
+            seed,
+        } => soak::run(seconds, clients, seed),
         What::Cpu { atoll, rounds } => cpu::run(&atoll, rounds),
         What::Hyper => http::reference(),
+        What::Tungstenite => websocket::reference(),
         What::Luau { script } => cpu::reference(&script),
     };
     match done {

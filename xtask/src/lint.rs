@@ -22,6 +22,8 @@ pub fn lint(root: &Path, target: &Path) -> Result<(), ProcessError> {
     process::run(cargo().args(["fmt", "--all", "--check"]))?;
     process::run(cargo().args(["fmt", "--check", "--manifest-path", "guest/Cargo.toml"]))?;
     process::run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-Dwarnings"]))?;
+    // A plain `cargo test` leaves this target out, and so does `--all-targets`.
+    process::run(cargo().args(["clippy", "--package=atoll", "--test=peers", "--", "-Dwarnings"]))?;
     // For this machine's own target: rustup's clippy can't check for the guest's without its standard library.
     let mut guest = cargo();
     guest.args([
