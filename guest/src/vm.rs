@@ -86,12 +86,18 @@ fn prepare(lua: &Lua, program: &Program, scheduler: &Scheduler, heap: Rc<Heap>) 
     Ok(())
 }
 
-/// The `process` library: what stood on the command line after `--`.
+/// The `process` library: what stood on the command line after `--`, and the variables that were granted.
 fn process(lua: &Lua, program: &Program) -> mlua::Result<Table> {
     let arguments = lua.create_sequence_from(program.arguments.iter().map(String::as_str))?;
     arguments.set_readonly(true);
     let process = lua.create_table()?;
     process.raw_set("args", arguments)?;
+    let environment = lua.create_table_with_capacity(0, program.environment.len())?;
+    for (name, value) in &program.environment {
+        environment.raw_set(name.as_str(), value.as_str())?;
+    }
+    environment.set_readonly(true);
+    process.raw_set("env", environment)?;
     process.set_readonly(true);
     Ok(process)
 }

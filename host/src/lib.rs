@@ -24,6 +24,7 @@ mod runtime;
 
 pub use limits::{LimitError, Limits};
 pub use net::dial::{Resolver, Resolving};
+pub use net::guard::{Audit, Decider, Deciding, Decision, Learning, Question, Verdict};
 pub use permissions::Permissions;
 pub use runtime::{
     BuildError, Builder, Console, Event, Output, RunError, Runtime, Script, ScriptError, ScriptErrorKind,

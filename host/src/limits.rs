@@ -36,6 +36,8 @@ pub struct Limits {
     pub request_buffer: u64,
     /// For one name's resolution.
     pub dns: Duration,
+    /// For one decision of an embedder's own policy.
+    pub decision: Duration,
     /// How long a server that closes waits for requests under way, and a WebSocket that closes for its peer's close.
     pub drain: Duration,
     /// Host resources (servers, requests, bodies) that the guest may hold at once.
@@ -59,6 +61,7 @@ impl Default for Limits {
             header_fields: 100,
             request_buffer: 64 << 20,
             dns: Duration::from_secs(5),
+            decision: Duration::from_secs(2),
             drain: Duration::from_secs(5),
             handles: 100_000,
         }
@@ -178,6 +181,12 @@ const ENTRIES: &[Entry] = &[
         set: |limits, text| seconds(text).map(|value| limits.dns = value),
     },
     Entry {
+        name: "decision",
+        meaning: "for a decision of an embedder's policy",
+        get: |limits| limits.decision.as_secs_f64().to_string(),
+        set: |limits, text| seconds(text).map(|value| limits.decision = value),
+    },
+    Entry {
         name: "drain",
         meaning: "for requests under way at a close",
         get: |limits| limits.drain.as_secs_f64().to_string(),
@@ -213,6 +222,18 @@ impl Limits {
     /// Every limit's name, in the order of the help text.
     pub fn names() -> Vec<&'static str> {
         ENTRIES.iter().map(|entry| entry.name).collect()
+    }
+
+    /// The limits that are not at their defaults, as they are written.
+    pub(crate) fn changed(&self) -> Vec<(&'static str, String)> {
+        let default = Limits::default();
+        let mut changed: Vec<_> = ENTRIES
+            .iter()
+            .filter(|entry| (entry.get)(self) != (entry.get)(&default))
+            .map(|entry| (entry.name, (entry.get)(self)))
+            .collect();
+        changed.extend(self.wall.map(|wall| ("timeout", wall.as_secs_f64().to_string())));
+        changed
     }
 
     /// One line per limit: its name, its default, and what it bounds.
@@ -303,6 +324,7 @@ mod tests {
             ("header-fields=10", |l| l.header_fields == 10),
             ("request-buffer=1g", |l| l.request_buffer == 1 << 30),
             ("dns=1", |l| l.dns == Duration::from_secs(1)),
+            ("decision=4", |l| l.decision == Duration::from_secs(4)),
             ("drain=3", |l| l.drain == Duration::from_secs(3)),
             ("handles=11", |l| l.handles == 11),
         ];

@@ -66,7 +66,7 @@ impl wit::HostExchange for State {
 }
 
 impl wit::HostServer for State {
-    fn listen(
+    async fn listen(
         &mut self,
         options: wit::Options,
     ) -> wasmtime::Result<Result<Resource<ServerHandle>, ErrorCode>> {
@@ -83,12 +83,8 @@ impl wit::HostServer for State {
             }),
             websockets: options.websockets,
         };
-        let server = Server::listen(
-            &self.permissions,
-            options,
-            self.limits.clone(),
-            self.request_buffer.clone(),
-        );
+        let (limits, buffer) = (self.limits.clone(), self.request_buffer.clone());
+        let server = Server::listen(&self.guard, options, limits, buffer).await;
         let server = match server {
             Ok(server) => server,
             Err(error) => return Ok(Err(error.into())),

@@ -17,7 +17,11 @@ pub(crate) mod generated {
     wasmtime::component::bindgen!({
         path: "../wit",
         world: "script",
-        imports: { default: trappable },
+        imports: {
+            // The guest waits on its stack, so that `net.serve` need not yield; only an embedder's decision takes time.
+            "atoll:net/http-server.[static]server.listen": async | trappable,
+            default: trappable,
+        },
         with: {
             "atoll:net/types.incoming-body": crate::bindings::types::IncomingBody,
             "atoll:net/types.outgoing-body": crate::bindings::types::OutgoingBody,

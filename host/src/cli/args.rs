@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, Parser, Subcommand};
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::limits::Limits;
 
@@ -31,6 +31,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Run a script in the sandbox; nothing is allowed unless a flag allows it
     Run(RunArgs),
+    /// Show what these flags and this config allow a script, as a table
+    Permissions(PermissionsArgs),
 }
 
 /// `atoll run`.
@@ -44,6 +46,27 @@ pub(crate) struct RunArgs {
     /// `process.args` of the script
     #[arg(last = true, value_name = "ARGS")]
     pub(crate) arguments: Vec<String>,
+
+    /// What it may do.
+    #[command(flatten)]
+    pub(crate) permissions: PermissionArgs,
+
+    /// What is told of that.
+    #[command(flatten)]
+    pub(crate) watch: WatchArgs,
+
+    /// Its bounds.
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+}
+
+/// `atoll permissions`.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Example:\n  atoll permissions fetch.luau --config atoll.toml --deny-net=private")]
+pub(crate) struct PermissionsArgs {
+    /// The script
+    #[arg(value_name = "SCRIPT.luau")]
+    pub(crate) script: PathBuf,
 
     /// What it may do.
     #[command(flatten)]
@@ -74,9 +97,45 @@ pub(crate) struct PermissionArgs {
     #[arg(long, value_name = RULES, require_equals = true, value_delimiter = ',')]
     pub(crate) deny_listen: Vec<String>,
 
+    /// Allow to read variables of the environment; bare: all of them
+    #[arg(long, value_name = "NAME,…", num_args = 0..=1, require_equals = true, default_missing_value = "*", value_delimiter = ',')]
+    pub(crate) allow_env: Vec<String>,
+
     /// Allow everything but cloud metadata addresses
     #[arg(short = 'A', long)]
     pub(crate) allow_all: bool,
+
+    /// Read [permissions] and [limits] from this file; flags add to it
+    #[arg(long, value_name = "ATOLL.TOML")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// The flags that show decisions.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Permissions")]
+pub(crate) struct WatchArgs {
+    /// Write a JSON line for each decision to this file (`-`: standard error)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) audit: Option<PathBuf>,
+
+    /// With `audit` nothing is refused but metadata addresses, and at the end the flags that were missing are shown
+    #[arg(
+        long = "permissions",
+        value_name = "MODE",
+        value_enum,
+        default_value = "enforce",
+        require_equals = true
+    )]
+    pub(crate) mode: Mode,
+}
+
+/// What becomes of what is not allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Mode {
+    /// It is refused.
+    Enforce,
+    /// It is noted.
+    Audit,
 }
 
 /// How the help text shows a list of rules.

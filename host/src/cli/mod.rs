@@ -1,8 +1,10 @@
 //! The command line: what was typed, and what the user gets back.
 //!
-//! `args` says what can be typed, `config` (outside) checks it, `run` does it.
+//! `args` says what can be typed, `config` (outside) checks it, `run` and `permissions` do it.
 
 mod args;
+mod audit;
+mod permissions;
 mod run;
 
 use std::ffi::OsString;
@@ -11,7 +13,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 
-pub(crate) use args::{Args, Command, LimitArgs, PermissionArgs, RunArgs};
+pub(crate) use args::{Args, Command, LimitArgs, Mode, PermissionArgs, PermissionsArgs, RunArgs};
 
 use crate::config::Config;
 
@@ -54,10 +56,12 @@ fn perform(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Err(error) => return usage(&first_line(&error)),
     };
     run::log(args.log.as_deref());
-    let Command::Run(run) = args.command;
-    match Config::from_args(run) {
-        Ok(config) => run::run(config),
-        Err(error) => usage(&error.to_string()),
+    match args.command {
+        Command::Permissions(args) => permissions::show(args),
+        Command::Run(args) => match Config::from_args(args) {
+            Ok(config) => run::run(config),
+            Err(error) => usage(&error.to_string()),
+        },
     }
 }
 

@@ -8,7 +8,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::Exit;
+use super::audit::AuditLog;
 use crate::config::Config;
+use crate::net::guard::Learning;
+use crate::permissions::Permissions;
 use crate::runtime::{RunError, Runtime, Script, Stop};
 
 /// Sends the host's logs to standard error.
@@ -26,12 +29,31 @@ pub(super) fn log(filter: Option<&str>) {
 /// Runs the script to its end.
 pub(super) fn run(config: Config) -> Exit {
     let script = match Script::from_path(&config.script) {
-        Ok(script) => script.arguments(config.arguments),
+        Ok(script) => script
+            .arguments(config.arguments)
+            .environment(environment(&config.policy.permissions)),
         Err(error) => return fail(Exit::Usage, &unreadable(&config.script, &error)),
     };
+    let learning = config
+        .learns
+        .then(|| Learning::new(config.policy.permissions.clone()));
     let mut builder = Runtime::builder()
-        .permissions(config.permissions)
+        .permissions(config.policy.permissions)
         .limits(config.limits);
+    if let Some(learning) = &learning {
+        builder = builder.learn(learning);
+    }
+    if let Some(path) = &config.audit {
+        match AuditLog::open(path) {
+            Ok(log) => builder = builder.audit(log),
+            Err(error) => {
+                return fail(
+                    Exit::Usage,
+                    &format!("cannot write the audit {}: {error}", path.display()),
+                );
+            }
+        }
+    }
     if let Some(folder) = cache_folder() {
         builder = builder.cache(folder);
     }
@@ -60,7 +82,26 @@ pub(super) fn run(config: Config) -> Exit {
     });
     // A name that the system still looks up must not hold up the end.
     executor.shutdown_background();
+    if let Some(learning) = learning {
+        eprintln!("{}", learned(&learning.flags()));
+    }
     exit
+}
+
+/// What a run with `--permissions=audit` ends with.
+fn learned(flags: &[String]) -> String {
+    if flags.is_empty() {
+        return "no permission was missing".to_owned();
+    }
+    format!("permissions that were missing: {}", flags.join(" "))
+}
+
+/// The variables that the script may read. A value that is not UTF-8 is none that a script could use.
+fn environment(permissions: &Permissions) -> Vec<(String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| permissions.allows_env(name))
+        .collect()
 }
 
 /// What the user is told of how the script ended.
@@ -129,11 +170,11 @@ fn cache_folder() -> Option<PathBuf> {
     Some(own)
 }
 
-fn unreadable(script: &Path, error: &std::io::Error) -> String {
+pub(super) fn unreadable(script: &Path, error: &std::io::Error) -> String {
     format!("cannot read the script {}: {error}", script.display())
 }
 
-fn fail(exit: Exit, message: &str) -> Exit {
+pub(super) fn fail(exit: Exit, message: &str) -> Exit {
     eprintln!("error: {message}");
     exit
 }

@@ -13,7 +13,8 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::net::TcpStream;
 
 use super::error::Error;
-use crate::permissions::{self, Denied, GrantedAddr, Host, NamePass, Permissions, Target};
+use super::guard::Guard;
+use crate::permissions::{Denied, GrantedAddr, Host, NamePass, Target};
 
 /// How long one address may keep the next one waiting (RFC 8305, section 5).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
@@ -31,43 +32,50 @@ pub trait Resolver: Send + Sync {
 
 /// Opens connections that the permissions grant.
 pub(crate) struct Dialer {
-    permissions: Arc<Permissions>,
+    guard: Guard,
     resolver: Arc<dyn Resolver>,
     dns_timeout: Duration,
 }
 
 impl Dialer {
     /// A dialer for one instance. `dns_timeout` bounds one name's resolution.
-    pub(crate) fn new(
-        permissions: Arc<Permissions>,
-        resolver: Arc<dyn Resolver>,
-        dns_timeout: Duration,
-    ) -> Dialer {
+    pub(crate) fn new(guard: Guard, resolver: Arc<dyn Resolver>, dns_timeout: Duration) -> Dialer {
         Dialer {
-            permissions,
+            guard,
             resolver,
             dns_timeout,
         }
     }
 
     /// The first half of the decision: the target as it is named, before anything is looked up.
-    pub(crate) fn check(&self, target: &Target) -> Result<NamePass, Denied> {
-        permissions::decide_name(&self.permissions, target)
+    ///
+    /// Cancel safety: nothing was decided.
+    pub(crate) async fn check(&self, target: &Target) -> Result<NamePass, Denied> {
+        self.guard.name(target).await
+    }
+
+    /// As [`check`](Dialer::check), for a target that has just passed it: by the rules alone, and without a record.
+    pub(crate) fn check_again(&self, target: &Target) -> Result<NamePass, Denied> {
+        self.guard.name_again(target)
+    }
+
+    /// Whether a connection may be used again for what it was granted for.
+    pub(crate) fn grants_are_constant(&self) -> bool {
+        self.guard.is_constant()
     }
 
     /// Resolves, checks each address, and connects to the first granted one that answers.
     ///
     /// Cancel safety: dropping the future closes every socket that it opened.
-    pub(crate) async fn dial(&self, target: &Target) -> Result<TcpStream, Error> {
-        let pass = self.check(target)?;
-        let addresses = match &target.host {
+    pub(crate) async fn dial(&self, pass: &NamePass) -> Result<TcpStream, Error> {
+        let addresses = match &pass.target().host {
             Host::Ip(address) => vec![*address],
             Host::Name(name) => self.resolve(&name.to_string()).await?,
         };
         let mut granted = Vec::new();
         let mut refusal = None;
         for address in addresses {
-            match permissions::decide_addr(&self.permissions, &pass, address) {
+            match self.guard.addr(pass, address).await {
                 Ok(grant) => granted.push(grant),
                 Err(denied) => refusal = refusal.or(Some(denied)),
             }

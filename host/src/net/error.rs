@@ -175,3 +175,25 @@ pub(crate) fn is_descriptor_limit(code: i32) -> bool {
     const EMFILE: i32 = 24;
     matches!(code, ENFILE | EMFILE)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, ErrorKind};
+
+    use super::Error;
+
+    // A test of a script can't have a host that no route leads to: that takes a route of its own.
+    #[test]
+    fn failed_connects() {
+        let table = [
+            (ErrorKind::ConnectionRefused, "connection refused"),
+            (ErrorKind::HostUnreachable, "host unreachable"),
+            (ErrorKind::NetworkUnreachable, "network unreachable"),
+            (ErrorKind::AddrNotAvailable, "address not available"),
+            (ErrorKind::TimedOut, "timeout: the system gave up connecting"),
+        ];
+        for (kind, expected) in table {
+            assert_eq!(Error::connect(&io::Error::from(kind)).to_string(), expected);
+        }
+    }
+}

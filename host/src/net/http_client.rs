@@ -196,7 +196,7 @@ impl Client {
     ) -> Result<Answer, Error> {
         let target = target(url)?;
         // Once more when a connection is opened: this one is for those that come from the pool.
-        self.dialer.check(&target)?;
+        self.dialer.check(&target).await?;
         let mut request = http::Request::new(Full::new(content.clone()));
         *request.method_mut() = method.clone();
         *request.uri_mut() = uri(url)?;

@@ -23,12 +23,12 @@ use self::answer::{Content, Visit};
 pub(crate) use self::outgoing::OutgoingBody;
 use super::body::{Body, PIECE};
 use super::error::Error;
+use super::guard::Guard;
 use super::headers::{self, Field, Message};
 use super::listen::Listener;
 use super::tls;
 use super::websocket::{Offer, Pending, Signals, Socket};
 use crate::limits::Limits;
-use crate::permissions::Permissions;
 
 /// Bytes of content that one batch hands over, so that a batch fits the guest's memory.
 const BATCH_BYTES: usize = 4 * PIECE;
@@ -167,8 +167,10 @@ struct Queue {
 
 impl Server {
     /// Checks, binds, and starts to accept on the current tokio runtime.
-    pub(crate) fn listen(
-        permissions: &Permissions,
+    ///
+    /// Cancel safety: nothing is bound.
+    pub(crate) async fn listen(
+        guard: &Guard,
         mut options: Options,
         limits: Arc<Limits>,
         buffer: Arc<Semaphore>,
@@ -180,7 +182,7 @@ impl Server {
             Some(identity) => Some(tls::Server::new(&identity.certificates, &identity.key)?),
             None => None,
         };
-        let listener = Listener::bind(permissions, &options.address, options.port, options.reuse_address)?;
+        let listener = Listener::bind(guard, &options.address, options.port, options.reuse_address).await?;
         let (sender, incoming) = mpsc::channel(options.max_connections as usize);
         let shared = Arc::new(Shared {
             options,

@@ -8,7 +8,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::error::{self, Error};
-use crate::permissions::{self, GrantedBind, Permissions};
+use super::guard::Guard;
+use crate::permissions::{self, GrantedBind};
 
 /// Connections that the system holds until we take them.
 const BACKLOG: i32 = 1024;
@@ -23,9 +24,11 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// Checks the address against the permissions and binds it. `address` is an IP literal or `localhost`.
-    pub(crate) fn bind(
-        permissions: &Permissions,
+    /// Checks the address and binds it. `address` is an IP literal or `localhost`.
+    ///
+    /// Cancel safety: nothing is bound.
+    pub(crate) async fn bind(
+        guard: &Guard,
         address: &str,
         port: u16,
         reuse: bool,
@@ -37,7 +40,7 @@ impl Listener {
                 .map_err(|_| Error::InvalidUrl(format!("{literal:?} is not an IP address or `localhost`")))?,
         };
         let wanted = SocketAddr::new(ip, port);
-        let grant = permissions::decide_listen(permissions, wanted)?;
+        let grant = guard.listen(wanted).await?;
         let inner = open(&grant, reuse)
             .map_err(|error| Error::bind(&error, || permissions::refused_by_system(wanted)))?;
         let local = inner.local_addr().map_err(|_| Error::AddressNotAvailable)?;

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::Permissions;
 use super::denied::{Denied, Face, Reason, SERVE};
-use super::rule::{smallest_listen, smallest_net};
+use super::rule::{NetRule, smallest_listen, smallest_net};
 use super::special::{self, Class, Reach};
 use super::target::{Host, Target};
 
@@ -151,6 +151,42 @@ pub fn decide_listen(permissions: &Permissions, asked: SocketAddr) -> Result<Gra
         }
     }
 }
+
+/// The first allow rule that lets the target through, for the record: by its name, or with this address. `--allow-all`
+/// where that does.
+pub fn allowed_by(permissions: &Permissions, target: &Target, address: Option<IpAddr>) -> Option<String> {
+    let reached = match &target.host {
+        Host::Ip(literal) => Some(*literal),
+        Host::Name(_) => address,
+    };
+    let lets_through = |rule: &&NetRule| {
+        rule.applies(target)
+            && match (&target.host, reached) {
+                (Host::Name(name), None) => rule.admits(name),
+                (host, Some(address)) => Reach::of(address)
+                    .addresses()
+                    .any(|address| rule.opens(host, address)),
+                (Host::Ip(_), None) => false,
+            }
+    };
+    match permissions.allow_net.iter().find(lets_through) {
+        Some(rule) => Some(format!("--allow-net={rule}")),
+        None => permissions.allow_all.then(|| ALL.to_owned()),
+    }
+}
+
+/// The first allow rule that lets a server listen there, for the record.
+pub fn listen_allowed_by(permissions: &Permissions, asked: SocketAddr) -> Option<String> {
+    let (address, port) = (asked.ip().to_canonical(), asked.port());
+    let mut rules = permissions.allow_listen.iter();
+    match rules.find(|rule| rule.covers_address(address) && rule.covers_port(port)) {
+        Some(rule) => Some(format!("--allow-listen={rule}")),
+        None => permissions.allow_all.then(|| ALL.to_owned()),
+    }
+}
+
+/// The flag that allows everything.
+const ALL: &str = "--allow-all";
 
 fn check_address(permissions: &Permissions, target: &Target, asked: IpAddr) -> Result<GrantedAddr, Denied> {
     let reach = Reach::of(asked);

@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::special::Class;
 
 /// The action of every listening decision.
-pub(super) const SERVE: &str = "net.serve";
+pub(crate) const SERVE: &str = "net.serve";
 
 /// The permissions say no.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,6 +54,8 @@ pub enum Reason {
     EveryPort,
     /// The operating system keeps the port for others.
     System,
+    /// The embedder's own decision, or the lack of one.
+    Decider(String),
 }
 
 /// How a target leads to the address that was decided on.
@@ -65,6 +67,16 @@ pub enum Face {
     StandsFor(IpAddr),
     /// The target's name was looked up.
     ResolvesTo(IpAddr),
+}
+
+/// A refusal of what the rules allow: an embedder's, or one for want of a record of it.
+pub fn refused(action: &'static str, target: String, why: String) -> Denied {
+    Denied {
+        action,
+        target,
+        reason: Reason::Decider(why),
+        cure: None,
+    }
 }
 
 /// The refusal of an operating system that keeps the port for privileged users.
@@ -106,6 +118,7 @@ impl fmt::Display for Reason {
             Reason::DenyRule { rule, face } => write!(f, "{face}denied by {rule}"),
             Reason::EveryAddress => f.write_str("no --allow-listen rule covers every local address"),
             Reason::EveryPort => f.write_str("port 0 takes any port, and no --allow-listen rule covers all"),
+            Reason::Decider(why) => f.write_str(why),
             Reason::System => f.write_str("the operating system keeps the port for privileged users"),
         }
     }

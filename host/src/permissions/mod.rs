@@ -8,6 +8,7 @@
 mod addresses;
 mod decide;
 mod denied;
+mod learned;
 mod name;
 mod parse;
 mod ports;
@@ -18,8 +19,13 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-pub use decide::{GrantedAddr, GrantedBind, NamePass, decide_addr, decide_listen, decide_name};
-pub use denied::{Denied, Face, Reason, refused_by_system};
+pub use decide::{
+    GrantedAddr, GrantedBind, NamePass, allowed_by, decide_addr, decide_listen, decide_name,
+    listen_allowed_by,
+};
+pub(crate) use denied::SERVE;
+pub use denied::{Denied, Face, Reason, refused, refused_by_system};
+pub use learned::{Learned, Outcome};
 pub use name::{Name, NameError};
 pub use rule::{ListenRule, NetRule};
 pub use rule_error::{RuleError, RuleProblem};
@@ -40,6 +46,8 @@ pub struct Permissions {
     deny_listen: Vec<ListenRule>,
     /// `--allow-all`: everything but what a deny rule covers, and but metadata addresses.
     allow_all: bool,
+    /// `--allow-env`: which variables of the environment `process.env` has.
+    allow_env: Vec<String>,
 }
 
 impl Permissions {
@@ -70,6 +78,17 @@ impl Permissions {
     pub fn deny_listen(mut self, rules: impl IntoIterator<Item = ListenRule>) -> Permissions {
         self.deny_listen.extend(rules);
         self
+    }
+
+    /// Adds variables of the environment that scripts may read; `*` is all of them.
+    pub fn allow_env(mut self, names: impl IntoIterator<Item = String>) -> Permissions {
+        self.allow_env.extend(names);
+        self
+    }
+
+    /// Whether scripts may read this variable of the environment.
+    pub fn allows_env(&self, name: &str) -> bool {
+        self.allow_all || self.allow_env.iter().any(|own| own == "*" || own == name)
     }
 
     /// Allows everything but what deny rules cover, and but the metadata addresses of clouds.

@@ -9,6 +9,7 @@ use super::{Console, Runtime, Shared, StandardConsole, State, engine};
 use crate::bindings::{self, generated::ScriptPre};
 use crate::limits::Limits;
 use crate::net::dial::{Resolver, SystemResolver};
+use crate::net::guard::{Audit, Decider, Guard, Learning};
 use crate::permissions::Permissions;
 
 /// The component that holds the Luau virtual machine: built from `guest/` by `cargo xtask guest`.
@@ -18,6 +19,9 @@ const GUEST: &[u8] = include_bytes!("../../../guest/prebuilt/atoll-guest.wasm");
 #[derive(Default)]
 pub struct Builder {
     permissions: Option<Permissions>,
+    learning: Option<Learning>,
+    decider: Option<Arc<dyn Decider>>,
+    audit: Option<Arc<dyn Audit>>,
     limits: Limits,
     console: Option<Arc<dyn Console>>,
     resolver: Option<Arc<dyn Resolver>>,
@@ -44,6 +48,25 @@ impl Builder {
     /// What scripts may do; nothing, unless this is called.
     pub fn permissions(mut self, permissions: Permissions) -> Builder {
         self.permissions = Some(permissions);
+        self
+    }
+
+    /// Runs openly, and notes which permissions were missing: in place of `permissions`. Metadata addresses stay closed.
+    pub fn learn(mut self, learning: &Learning) -> Builder {
+        self.learning = Some(learning.clone());
+        self
+    }
+
+    /// Asks this policy as well about everything that the permissions allow. Connections are then not kept for later
+    /// requests, so that each one is decided anew.
+    pub fn decider(mut self, decider: impl Decider + 'static) -> Builder {
+        self.decider = Some(Arc::new(decider));
+        self
+    }
+
+    /// Records every decision; by nobody, unless this is called.
+    pub fn audit(mut self, audit: impl Audit + 'static) -> Builder {
+        self.audit = Some(Arc::new(audit));
         self
     }
 
@@ -82,7 +105,13 @@ impl Builder {
             shared: Arc::new(Shared {
                 engine,
                 guest,
-                permissions: Arc::new(self.permissions.unwrap_or_else(Permissions::none)),
+                guard: Guard {
+                    permissions: Arc::new(self.permissions.unwrap_or_else(Permissions::none)),
+                    learning: self.learning,
+                    decider: self.decider,
+                    audit: self.audit,
+                    patience: self.limits.decision,
+                },
                 limits: Arc::new(self.limits),
                 console: self.console.unwrap_or_else(|| Arc::new(StandardConsole)),
                 resolver: self.resolver.unwrap_or_else(|| Arc::new(SystemResolver)),

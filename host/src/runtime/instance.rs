@@ -135,6 +135,7 @@ async fn drive(
         name: script.name.clone(),
         source: script.source.clone(),
         arguments: script.arguments.clone(),
+        environment: script.environment.clone(),
         heap: shared.limits.heap(),
         longest_run: u64::try_from(shared.limits.run.as_nanos()).unwrap_or(u64::MAX),
         parked: shared.limits.parked,

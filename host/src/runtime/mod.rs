@@ -28,8 +28,8 @@ pub use usage::Usage;
 use crate::bindings::generated::ScriptPre;
 use crate::limits::Limits;
 use crate::net::dial::Resolver;
+use crate::net::guard::Guard;
 use crate::net::tls::Trust;
-use crate::permissions::Permissions;
 
 /// Runs scripts under one set of permissions and limits. Cheap to clone; `Send` and `Sync`.
 ///
@@ -43,7 +43,7 @@ pub struct Runtime {
 struct Shared {
     engine: Engine,
     guest: ScriptPre<State>,
-    permissions: Arc<Permissions>,
+    guard: Guard,
     limits: Arc<Limits>,
     console: Arc<dyn Console>,
     resolver: Arc<dyn Resolver>,

@@ -12,6 +12,8 @@ pub struct Script {
     pub(super) source: Vec<u8>,
     /// `process.args`.
     pub(super) arguments: Vec<String>,
+    /// `process.env`.
+    pub(super) environment: Vec<(String, String)>,
 }
 
 impl Script {
@@ -21,6 +23,7 @@ impl Script {
             name: name.into(),
             source: source.into(),
             arguments: Vec::new(),
+            environment: Vec::new(),
         }
     }
 
@@ -33,6 +36,12 @@ impl Script {
     /// Gives the script its `process.args`.
     pub fn arguments(mut self, arguments: impl IntoIterator<Item = String>) -> Script {
         self.arguments = arguments.into_iter().collect();
+        self
+    }
+
+    /// Gives the script its `process.env`: names and values. It has none otherwise, whatever the process has.
+    pub fn environment(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Script {
+        self.environment = variables.into_iter().collect();
         self
     }
 

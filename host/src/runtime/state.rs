@@ -15,10 +15,10 @@ use super::{Console, Shared};
 use crate::limits::Limits;
 use crate::net::dial::Dialer;
 use crate::net::error::Error;
+use crate::net::guard::Guard;
 use crate::net::http_client::Client;
 use crate::net::http_server::Closer;
 use crate::net::websocket::Connector;
-use crate::permissions::Permissions;
 
 /// Bytes kept of what the guest's libc says on its way down (a panic's message).
 const LAST_WORDS: usize = 4 << 10;
@@ -34,8 +34,8 @@ pub(crate) struct State {
     handles: u32,
     /// Counts for all instances of the runtime.
     gauges: Arc<Gauges>,
-    /// What its servers and requests are checked against.
-    pub(crate) permissions: Arc<Permissions>,
+    /// Decides about its servers; the client and the connector have it too.
+    pub(crate) guard: Guard,
     /// Its bounds.
     pub(crate) limits: Arc<Limits>,
     /// Where its output goes.
@@ -66,14 +66,14 @@ impl State {
     ) -> State {
         let limits = shared.limits.clone();
         shared.gauges.instance_began();
-        let dialer = Dialer::new(shared.permissions.clone(), shared.resolver.clone(), limits.dns);
+        let dialer = Dialer::new(shared.guard.clone(), shared.resolver.clone(), limits.dns);
         let (dialer, trust) = (Arc::new(dialer), shared.trust.clone());
         let outgoing = Arc::new(Semaphore::new(limits.outgoing as usize));
         State {
             table: ResourceTable::new(),
             handles: 0,
             gauges: shared.gauges.clone(),
-            permissions: shared.permissions.clone(),
+            guard: shared.guard.clone(),
             console: shared.console.clone(),
             client: Arc::new(Client::new(
                 dialer.clone(),

@@ -92,11 +92,17 @@ impl Pools {
 
 fn new_pool(dialer: &Arc<Dialer>, trust: &Arc<Trust>, tls: Option<tls::Client>, limits: &Limits) -> Pool {
     let head = usize::try_from(limits.header_bytes).unwrap_or(usize::MAX);
+    // Where grants may change, none is used twice: each request has a connection of its own, decided anew.
+    let kept = if dialer.grants_are_constant() {
+        IDLE_PER_ORIGIN
+    } else {
+        0
+    };
     legacy::Client::builder(TokioExecutor::new())
         .timer(TokioTimer::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE)
-        .pool_max_idle_per_host(IDLE_PER_ORIGIN)
+        .pool_max_idle_per_host(kept)
         .http1_max_buf_size(head.max(64 << 10))
         .http1_max_headers(limits.header_fields as usize)
         .http2_max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
@@ -120,7 +126,9 @@ pub(super) struct Connector {
 
 impl Connector {
     async fn open(self, target: Target) -> Result<Link, Error> {
-        let stream = self.dialer.dial(&target).await?;
+        // The request that wants the connection has passed the whole check.
+        let pass = self.dialer.check_again(&target)?;
+        let stream = self.dialer.dial(&pass).await?;
         if target.scheme == Scheme::Http {
             return Ok(Link::new(Stream::Plain(stream)));
         }

@@ -127,15 +127,16 @@ impl Connector {
         let target = target_of(ACTION, &url, &[Scheme::Ws, Scheme::Wss])?;
         let key = generate_key();
         let head = head(&url, request, &key)?;
+        let pass = self.dialer.check(&target).await?;
         let stream = match target.scheme {
             Scheme::Wss => {
                 let authorities = request.authorities.as_deref();
                 let client = tls::Client::new(&self.trust, authorities, Protocols::Http1)?;
                 client
-                    .shake_hands(self.dialer.dial(&target).await?, &target.host)
+                    .shake_hands(self.dialer.dial(&pass).await?, &target.host)
                     .await?
             }
-            _ => Stream::Plain(self.dialer.dial(&target).await?),
+            _ => Stream::Plain(self.dialer.dial(&pass).await?),
         };
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(WRITE_TIMEOUT));
