@@ -79,10 +79,10 @@ impl Resolver for Silent {
 
 /// Keeps what scripts print.
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<String>>);
+pub(crate) struct Lines(Arc<Mutex<String>>);
 
 impl Lines {
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -133,7 +133,8 @@ fn runtime(
     Ok((runtime, lines))
 }
 
-fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Failed> {
+/// Runs a future to its end, on a runtime of its own.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Failed> {
     Ok(tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?

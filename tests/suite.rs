@@ -10,10 +10,12 @@
 mod cli;
 mod client;
 mod embed;
+mod errors;
 mod examples;
 mod harness;
 mod limits;
 mod permissions;
+mod policy;
 mod server;
 mod stress;
 mod tidy;
@@ -48,9 +50,11 @@ fn trials() -> Result<Vec<Trial>, Failed> {
     trials.extend(cli::trials());
     trials.extend(client::trials());
     trials.extend(embed::trials());
+    trials.extend(errors::trials());
     trials.extend(examples::trials());
     trials.extend(limits::trials());
     trials.extend(permissions::trials());
+    trials.extend(policy::trials());
     trials.extend(server::trials());
     trials.extend(stress::trials());
     trials.extend(tidy::trials());
