@@ -224,6 +224,12 @@ impl Limits {
         ENTRIES.iter().map(|entry| entry.name).collect()
     }
 
+    /// Calls that may wait on the host at once: what scripts wait for, and one for each resource (a server accepts, a
+    /// WebSocket receives).
+    pub(crate) fn calls(&self) -> usize {
+        self.parked as usize + self.handles as usize
+    }
+
     /// The limits that are not at their defaults, as they are written.
     pub(crate) fn changed(&self) -> Vec<(&'static str, String)> {
         let default = Limits::default();

@@ -17,7 +17,11 @@ impl<T: Send> wit::HostWithStore<T> for HasSelf<State> {
         accessor: &Accessor<T, Self>,
         request: wit::Request,
     ) -> wasmtime::Result<Result<wit::Response, ErrorCode>> {
-        let client = accessor.with(|mut access| access.get().client.clone());
+        let (call, client) = accessor.with(|mut access| {
+            let state = access.get();
+            (state.enter(), state.client.clone())
+        });
+        let _call = call?;
         let sent = client
             .send(Request {
                 method: request.method,

@@ -117,11 +117,9 @@ impl<T: Send> wit::HostServerWithStore<T> for HasSelf<State> {
         server: Resource<ServerHandle>,
         max: u32,
     ) -> wasmtime::Result<Vec<wit::Incoming>> {
-        let server = accessor
-            .with(|mut access| access.get().table.get(&server).cloned())?
-            .0;
+        let (_call, server) = types::shared(accessor, &server)?;
         loop {
-            let batch = server.accept(max as usize).await;
+            let batch = server.0.accept(max as usize).await;
             let closed = batch.is_empty();
             let handed: Vec<_> = accessor.with(|mut access| {
                 let state = access.get();
@@ -138,10 +136,8 @@ impl<T: Send> wit::HostServerWithStore<T> for HasSelf<State> {
     }
 
     async fn close(accessor: &Accessor<T, Self>, server: Resource<ServerHandle>) -> wasmtime::Result<()> {
-        let server = accessor
-            .with(|mut access| access.get().table.get(&server).cloned())?
-            .0;
-        server.close().await;
+        let (_call, server) = types::shared(accessor, &server)?;
+        server.0.close().await;
         Ok(())
     }
 }

@@ -14,10 +14,11 @@ impl wit::Host for State {}
 
 impl<T: Send> wit::HostWithStore<T> for HasSelf<State> {
     async fn sleep(accessor: &Accessor<T, Self>, time: u64) -> wasmtime::Result<Result<(), ErrorCode>> {
-        let (waits, most) = accessor.with(|mut access| {
+        let (call, waits, most) = accessor.with(|mut access| {
             let state = access.get();
-            (state.waits.clone(), state.limits.parked)
+            (state.enter(), state.waits.clone(), state.limits.parked)
         });
+        let _call = call?;
         let Ok(_place) = waits.try_acquire() else {
             return Ok(Err(
                 Error::limit("parked", most, "too many waits are under way").into()

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedSemaphorePermit};
 use wasmtime::component::{Accessor, HasSelf, Resource};
 
 use super::wit;
@@ -51,7 +51,7 @@ impl<T: Send> wit::HostOutgoingBodyWithStore<T> for HasSelf<State> {
         body: Resource<OutgoingBody>,
         piece: Vec<u8>,
     ) -> wasmtime::Result<Result<(), wit::ErrorCode>> {
-        let body = accessor.with(|mut access| access.get().table.get(&body).cloned())?;
+        let (_call, body) = shared(accessor, &body)?;
         let written = body.0.lock().await.write(piece.into()).await;
         Ok(written.map_err(Into::into))
     }
@@ -70,10 +70,21 @@ impl<T: Send> wit::HostIncomingBodyWithStore<T> for HasSelf<State> {
         body: Resource<IncomingBody>,
         max: u32,
     ) -> wasmtime::Result<Result<Vec<u8>, wit::ErrorCode>> {
-        let pieces = accessor.with(|mut access| access.get().table.get(&body).cloned())?;
+        let (_call, pieces) = shared(accessor, &body)?;
         let piece = pieces.0.lock().await.next(max as usize).await;
         Ok(piece.map(|bytes| bytes.to_vec()).map_err(Into::into))
     }
+}
+
+/// A place for a call, and the resource that it is about, for as long as it waits.
+pub(super) fn shared<T: Send, R: Clone + Send + Sync + 'static>(
+    accessor: &Accessor<T, HasSelf<State>>,
+    resource: &Resource<R>,
+) -> wasmtime::Result<(OwnedSemaphorePermit, R)> {
+    accessor.with(|mut access| {
+        let state = access.get();
+        Ok((state.enter()?, state.table.get(resource)?.clone()))
+    })
 }
 
 /// Content for the guest, as a handle where it is large.

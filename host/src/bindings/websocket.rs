@@ -29,7 +29,11 @@ impl<T: Send> wit::HostWithStore<T> for HasSelf<State> {
         accessor: &Accessor<T, Self>,
         request: wit::Request,
     ) -> wasmtime::Result<Result<Resource<SocketHandle>, ErrorCode>> {
-        let connector = accessor.with(|mut access| access.get().connector.clone());
+        let (call, connector) = accessor.with(|mut access| {
+            let state = access.get();
+            (state.enter(), state.connector.clone())
+        });
+        let _call = call?;
         let connected = connector
             .open(Request {
                 url: request.url,
@@ -88,8 +92,8 @@ impl<T: Send> wit::HostSocketWithStore<T> for HasSelf<State> {
         socket: Resource<SocketHandle>,
         max: u32,
     ) -> wasmtime::Result<Vec<wit::Event>> {
-        let socket = shared(accessor, &socket)?;
-        let events = socket.receive(max as usize).await;
+        let (_call, socket) = types::shared(accessor, &socket)?;
+        let events = socket.0.receive(max as usize).await;
         accessor.with(|mut access| {
             let state = access.get();
             events.into_iter().map(|event| hand_over(state, event)).collect()
@@ -97,7 +101,8 @@ impl<T: Send> wit::HostSocketWithStore<T> for HasSelf<State> {
     }
 
     async fn writable(accessor: &Accessor<T, Self>, socket: Resource<SocketHandle>) -> wasmtime::Result<()> {
-        shared(accessor, &socket)?.writable().await;
+        let (_call, socket) = types::shared(accessor, &socket)?;
+        socket.0.writable().await;
         Ok(())
     }
 
@@ -110,18 +115,10 @@ impl<T: Send> wit::HostSocketWithStore<T> for HasSelf<State> {
             code: farewell.code,
             reason: farewell.reason,
         };
-        shared(accessor, &socket)?.close(farewell).await;
+        let (_call, socket) = types::shared(accessor, &socket)?;
+        socket.0.close(farewell).await;
         Ok(())
     }
-}
-
-fn shared<T: Send>(
-    accessor: &Accessor<T, HasSelf<State>>,
-    socket: &Resource<SocketHandle>,
-) -> wasmtime::Result<Arc<Socket>> {
-    Ok(accessor
-        .with(|mut access| access.get().table.get(socket).cloned())?
-        .0)
 }
 
 /// A message beyond the handles that the guest may hold ends it: nothing of a connection may be lost in silence.

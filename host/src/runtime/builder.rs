@@ -26,6 +26,7 @@ pub struct Builder {
     console: Option<Arc<dyn Console>>,
     resolver: Option<Arc<dyn Resolver>>,
     cache: Option<PathBuf>,
+    guest: Option<Vec<u8>>,
 }
 
 /// Why there is no runtime.
@@ -88,6 +89,13 @@ impl Builder {
         self
     }
 
+    /// Runs this component of the world `script` (`wit/world.wit`) in place of the Luau machine that Atoll brings. It may do
+    /// as it likes: permissions and limits are the host's.
+    pub fn guest(mut self, component: impl Into<Vec<u8>>) -> Builder {
+        self.guest = Some(component.into());
+        self
+    }
+
     /// Keeps the compiled guest in this folder, so that the next process need not compile it.
     ///
     /// Whoever can write to the folder can run code in this process: it must be the user's own.
@@ -99,7 +107,8 @@ impl Builder {
     /// Compiles the guest: seconds without a cache, milliseconds with one.
     pub fn build(self) -> Result<Runtime, BuildError> {
         let engine = engine::new(&self.limits, self.cache)?;
-        let guest = prepare(&engine).map_err(|error| BuildError::Engine(format!("{error:#}")))?;
+        let component = self.guest.as_deref().unwrap_or(GUEST);
+        let guest = prepare(&engine, component).map_err(|error| BuildError::Engine(format!("{error:#}")))?;
         engine::tick(&engine).map_err(|error| BuildError::Engine(error.to_string()))?;
         Ok(Runtime {
             shared: Arc::new(Shared {
@@ -124,8 +133,8 @@ impl Builder {
 
 /// Compiles the guest and links all that it may import: our own interfaces, and of WASI what its libc needs to
 /// start. No sockets, no folders, no environment.
-fn prepare(engine: &wasmtime::Engine) -> wasmtime::Result<ScriptPre<State>> {
-    let component = Component::new(engine, GUEST)?;
+fn prepare(engine: &wasmtime::Engine, component: &[u8]) -> wasmtime::Result<ScriptPre<State>> {
+    let component = Component::new(engine, component)?;
     let mut linker = Linker::new(engine);
     bindings::add_to_linker(&mut linker)?;
     super::state::add_wasi_to_linker(&mut linker)?;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::join_all;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 use wasmtime::ResourceLimiter;
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
@@ -46,6 +46,8 @@ pub(crate) struct State {
     pub(crate) connector: Arc<Connector>,
     /// Places for waits under way.
     pub(crate) waits: Arc<Semaphore>,
+    /// Places for calls of any kind that wait on the host.
+    calls: Arc<Semaphore>,
     /// KiB of request content that may be held for it.
     pub(crate) request_buffer: Arc<Semaphore>,
     /// Its servers, to be closed from outside.
@@ -83,6 +85,7 @@ impl State {
             )),
             connector: Arc::new(Connector::new(dialer, trust, outgoing, limits.clone(), sockets)),
             waits: Arc::new(Semaphore::new(limits.parked as usize)),
+            calls: Arc::new(Semaphore::new(limits.calls())),
             request_buffer: Arc::new(Semaphore::new(
                 usize::try_from(limits.request_buffer >> 10)
                     .unwrap_or(usize::MAX)
@@ -98,6 +101,17 @@ impl State {
             wasi: WasiCtx::builder().stderr(last_words.0.clone()).build(),
             limits,
         }
+    }
+
+    /// A place for a call that waits, for as long as it does. Our guest never needs more than there are: who does has
+    /// taken it over, and traps.
+    pub(crate) fn enter(&self) -> wasmtime::Result<OwnedSemaphorePermit> {
+        let place = self.calls.clone().try_acquire_owned();
+        place.map_err(|_| {
+            wasmtime::Error::msg(
+                "more calls wait on the host than the limits parked and handles leave room for",
+            )
+        })
     }
 
     /// Hands the guest a resource, within the limit.
