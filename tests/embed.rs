@@ -28,6 +28,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         a_slow_resolver_times_out,
         two_runtimes_share_nothing,
         a_run_can_be_stopped,
+        a_heavy_script_that_waits_gives_up_its_turn,
+        spinning_scripts_do_not_starve_another,
     ]
 }
 
@@ -295,5 +297,50 @@ fn a_run_can_be_stopped() -> Result<(), Failed> {
         .await
     })??;
     assert!(matches!(ended, Err(RunError::Stopped)), "{ended:?}");
+    Ok(())
+}
+
+/// Computes for so many milliseconds in one go.
+const BUSY: &str = "local function busy(milliseconds)
+    local began = os.clock()
+    while os.clock() - began < milliseconds / 1000 do end
+end
+";
+
+fn a_heavy_script_that_waits_gives_up_its_turn() -> Result<(), Failed> {
+    let (runtime, lines) = runtime(Permissions::none(), Silent, Limits::default())?;
+    let script = |name: &str, rest: &str| Script::new(name, format!("{BUSY}{rest}"));
+    let first = script(
+        "first",
+        "busy(100) print('first waits') task.wait(1) print('first ends')",
+    );
+    let second = script("second", "task.wait(0.05) busy(100) print('second ends')");
+    let (one, two) = block_on(async { tokio::join!(runtime.run(&first), runtime.run(&second)) })?;
+    one?;
+    two?;
+    assert_eq!(lines.text(), "first waits\nsecond ends\nfirst ends\n");
+    Ok(())
+}
+
+fn spinning_scripts_do_not_starve_another() -> Result<(), Failed> {
+    // Thirty spin; one only waits a little, again and again, and is never late by more than a few ticks of theirs.
+    let (runtime, lines) = runtime(Permissions::none(), Silent, Limits::default())?;
+    let spinning = Script::new("spinning", format!("{BUSY}busy(1500)"));
+    let waiting = Script::new(
+        "waiting",
+        "local worst = 0
+        for _ = 1, 50 do
+            worst = math.max(worst, task.wait(0.01) - 0.01)
+        end
+        print(worst < 0.25, worst)",
+    );
+    let spinners = (0..30).map(|_| runtime.run(&spinning));
+    let (spun, waited) =
+        block_on(async { tokio::join!(futures_util::future::join_all(spinners), runtime.run(&waiting)) })?;
+    waited?;
+    for ended in spun {
+        ended?;
+    }
+    assert!(lines.text().starts_with("true"), "{}", lines.text());
     Ok(())
 }

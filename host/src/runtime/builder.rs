@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use wasmtime::component::{Component, Linker};
 
+use super::turns::Turns;
 use super::{Console, Runtime, Shared, StandardConsole, State, engine};
 use crate::bindings::{self, generated::ScriptPre};
 use crate::limits::Limits;
@@ -126,6 +127,7 @@ impl Builder {
                 resolver: self.resolver.unwrap_or_else(|| Arc::new(SystemResolver)),
                 trust: Arc::default(),
                 gauges: Arc::default(),
+                turns: Turns::new(),
             }),
         })
     }

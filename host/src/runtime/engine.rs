@@ -10,7 +10,7 @@ use crate::limits::Limits;
 
 /// How often a running guest is interrupted: it gives way to the host's other tasks, and is ended where it has
 /// run too long.
-pub(super) const TICK: Duration = Duration::from_millis(10);
+pub(super) const TICK: Duration = Duration::from_millis(5);
 
 /// Native stack that the host's own functions need on top of the guest's.
 const HOST_STACK: usize = 512 << 10;

@@ -2,15 +2,14 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::join;
 use tokio_util::task::TaskTracker;
 use wasmtime::{Store, Trap, UpdateDeadline};
 
 use super::state::{LastWords, Servers};
+use super::turns::Pulse;
 use super::{Script, ScriptError, Shared, State, Stop};
 use crate::bindings::generated::Program;
 use crate::limits::{self, Limits};
@@ -43,34 +42,6 @@ const GOODBYE: Duration = Duration::from_secs(1);
 #[error("the guest did not wait for {0:?}")]
 struct Spinning(Duration);
 
-/// When the guest last gave way to the host's event loop.
-#[derive(Clone)]
-struct Pulse {
-    start: Instant,
-    last: Arc<AtomicU64>,
-}
-
-impl Pulse {
-    fn new() -> Pulse {
-        Pulse {
-            start: Instant::now(),
-            last: Arc::new(AtomicU64::new(0)),
-        }
-    }
-
-    fn beat(&self) {
-        self.last.store(self.now(), Ordering::Relaxed);
-    }
-
-    fn silence(&self) -> Duration {
-        Duration::from_nanos(self.now().saturating_sub(self.last.load(Ordering::Relaxed)))
-    }
-
-    fn now(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
-    }
-}
-
 /// How one instance ended.
 pub(super) struct Ended {
     /// The script's result.
@@ -85,7 +56,7 @@ pub(super) async fn run(shared: &Shared, script: &Script, stop: &Stop) -> Ended 
     let (servers, sockets, last_words) = (Servers::default(), TaskTracker::new(), LastWords::new());
     let state = State::new(shared, servers.clone(), sockets.clone(), &last_words);
     let mut store = Store::new(&shared.engine, state);
-    let pulse = Pulse::new();
+    let pulse = Pulse::new(shared.turns.clone());
     bound(&mut store, limits, pulse.clone());
     let stopped = async {
         stop.stopped().await;
@@ -119,8 +90,14 @@ fn bound(store: &mut Store<State>, limits: &Limits, pulse: Pulse) {
         if pulse.silence() > longest {
             return Err(Spinning(longest).into());
         }
-        // The host's other tasks come first: connections, timers, signals.
-        Ok(UpdateDeadline::Yield(1))
+        if pulse.is_fresh() {
+            return Ok(UpdateDeadline::Continue(1));
+        }
+        // The host's other tasks come first: connections, timers, signals, and instances that compute less.
+        Ok(UpdateDeadline::YieldCustom(
+            1,
+            Box::pin(pulse.clone().wait_for_turn()),
+        ))
     });
 }
 

@@ -10,6 +10,7 @@ mod instance;
 mod script;
 mod state;
 mod stop;
+mod turns;
 mod usage;
 mod worker;
 
@@ -49,6 +50,7 @@ struct Shared {
     resolver: Arc<dyn Resolver>,
     trust: Arc<Trust>,
     gauges: Arc<usage::Gauges>,
+    turns: turns::Turns,
 }
 
 impl Runtime {
