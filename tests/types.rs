@@ -22,7 +22,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         types_are_what_a_script_finds,
         options_are_what_the_guest_names,
         globals_are_declared,
-        the_seed_s_names_are_there,
+        the_first_names_are_kept,
     ]
 }
 
@@ -38,7 +38,7 @@ const LUAU: &str = "_G _VERSION assert bit32 buffer collectgarbage coroutine deb
     tonumber tostring type typeof unpack utf8 vector xpcall";
 
 /// The types that the interface was first described with.
-const SEED: [&str; 11] = [
+const FIRST: [&str; 11] = [
     "ServerRequest",
     "ServerResponse",
     "WebSocket",
@@ -133,9 +133,9 @@ fn globals_are_declared() -> Result<(), Failed> {
     ))
 }
 
-fn the_seed_s_names_are_there() -> Result<(), Failed> {
+fn the_first_names_are_kept() -> Result<(), Failed> {
     let declared = declared()?;
-    let missing = SEED
+    let missing = FIRST
         .iter()
         .filter(|name| !declared.types.contains_key(**name) && !declared.aliases.contains(**name));
     none(missing.map(|name| format!("there is no type {name}")).collect())
