@@ -65,13 +65,13 @@ impl Pulse {
         self.silence() < TICK / 2
     }
 
-    /// Lets everybody else go first, and then waits for a turn.
+    /// Waits for the next turn, and then lets all go first that are ready: tokio looks at timers and sockets only when
+    /// whoever yields is all that is left to run.
     ///
     /// Cancel safety: the instance is without a turn.
     pub(super) async fn wait_for_turn(self) {
         let before = self.now();
         self.give_up_turn();
-        tokio::task::yield_now().await;
         // The semaphore is never closed.
         let turn = self.0.turns.0.clone().acquire_owned().await.ok();
         *self.0.turn.lock().unwrap_or_else(PoisonError::into_inner) = turn;
