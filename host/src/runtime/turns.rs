@@ -76,6 +76,7 @@ impl Pulse {
         let turn = self.0.turns.0.clone().acquire_owned().await.ok();
         *self.0.turn.lock().unwrap_or_else(PoisonError::into_inner) = turn;
         self.0.has_turn.store(true, Ordering::Relaxed);
+        tokio::task::yield_now().await;
         self.0
             .last
             .fetch_add(self.now().saturating_sub(before), Ordering::Relaxed);
