@@ -1,0 +1,160 @@
+//! WebSocket messages echoed per second, against bare tokio-tungstenite on the same flavour of runtime.
+
+use std::error::Error;
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, BytesMut};
+use futures_util::{SinkExt, StreamExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::client::{self, BINARY, TEXT, WebSocket};
+use crate::median::spread;
+use crate::server::{Server, pin_client};
+use crate::vitals;
+
+/// What Atoll serves.
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/echo_websocket.luau");
+
+/// Messages on their way at once, on each connection.
+const DEPTHS: [usize; 2] = [1, 16];
+
+/// Prints the ratio of Atoll to tokio-tungstenite for each kind of message.
+pub(crate) fn run(
+    atoll: &Path,
+    rounds: usize,
+    seconds: f64,
+    connections: usize,
+) -> Result<(), Box<dyn Error>> {
+    pin_client()?;
+    let time = Duration::from_secs_f64(seconds);
+    println!(
+        "messages/s, {connections} connections, one core each, median of {rounds} rounds (lowest to highest)"
+    );
+    let messages = [("16 B text", TEXT, 16), ("1 KiB binary", BINARY, 1024)];
+    for (name, opcode, size) in messages {
+        let payload = vec![b'x'; size];
+        for depth in DEPTHS {
+            let (mut ours, mut theirs, mut ratios, mut busy) = (vec![], vec![], vec![], vec![]);
+            for _ in 0..rounds {
+                let atoll = Server::atoll(atoll, SCRIPT, &[])?;
+                let bare = Server::reference("tungstenite")?;
+                let load = |server: &Server| load(server.address, opcode, &payload, depth, time, connections);
+                let ((a, _), (b, client)) = (load(&atoll)?, load(&bare)?);
+                ours.push(a);
+                theirs.push(b);
+                ratios.push(a / b);
+                busy.push(client);
+            }
+            let ((a, ..), (b, ..), (busy, ..)) = (spread(&ours), spread(&theirs), spread(&busy));
+            let (median, low, high) = spread(&ratios);
+            println!(
+                "  {name:<12} {depth:>2} in flight  atoll {a:>7.0}  tungstenite {b:>7.0}  ratio {median:.2}  \
+                 ({low:.2} to {high:.2})  client {:.0} % busy",
+                busy * 100.0
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Echoes with tokio-tungstenite alone, on one thread.
+pub(crate) fn reference() -> Result<(), Box<dyn Error>> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(async {
+            #[expect(clippy::disallowed_methods, reason = "the reference has no permissions")]
+            let listener = TcpListener::bind("127.0.0.1:0").await?;
+            eprintln!("listening on http://{}", listener.local_addr()?);
+            loop {
+                let (stream, _) = listener.accept().await?;
+                stream.set_nodelay(true)?;
+                tokio::spawn(echo(stream));
+            }
+        })
+}
+
+async fn echo(stream: TcpStream) -> Result<(), tokio_tungstenite::tungstenite::Error> {
+    let mut socket = tokio_tungstenite::accept_async(stream).await?;
+    while let Some(message) = socket.next().await.transpose()? {
+        if message.is_text() || message.is_binary() {
+            socket.send(message).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns the echoes per second, and the share of the time in which the clients themselves were at work.
+fn load(
+    address: SocketAddr,
+    opcode: u8,
+    payload: &[u8],
+    depth: usize,
+    time: Duration,
+    connections: usize,
+) -> Result<(f64, f64), Box<dyn Error>> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(async {
+            let (start, work) = (Instant::now(), vitals::thread_time()?);
+            let (sent, answer) = (client::frame(opcode, payload), client::answer(opcode, payload));
+            let tasks: Vec<_> = (0..connections)
+                .map(|_| {
+                    tokio::spawn(exchange(
+                        address,
+                        sent.repeat(depth),
+                        answer.clone(),
+                        depth,
+                        start + time,
+                    ))
+                })
+                .collect();
+            let mut echoes = 0;
+            for task in tasks {
+                echoes += task.await??;
+            }
+            let elapsed = start.elapsed().as_secs_f64();
+            let work = vitals::thread_time()? - work;
+            Ok((f64::from(echoes) / elapsed, work.as_secs_f64() / elapsed))
+        })
+}
+
+/// One connection's load: `frames` are as many as may be on their way, and each echo makes room for the next one.
+async fn exchange(
+    address: SocketAddr,
+    frames: Vec<u8>,
+    answer: Vec<u8>,
+    depth: usize,
+    end: Instant,
+) -> io::Result<u32> {
+    let socket = WebSocket::open(client::connect(address, None).await?).await?;
+    let mut stream = socket.stream;
+    let mut buffer = BytesMut::with_capacity(64 << 10);
+    let (mut under_way, mut echoes) = (depth, 0);
+    stream.write_all(&frames).await?;
+    while under_way > 0 {
+        if stream.read_buf(&mut buffer).await? == 0 {
+            return Err(client::lost());
+        }
+        let mut came = 0;
+        while buffer.len() >= answer.len() {
+            if !buffer.starts_with(&answer) {
+                return Err(io::Error::other("not the message that was sent"));
+            }
+            buffer.advance(answer.len());
+            came += 1;
+        }
+        under_way -= came;
+        echoes += u32::try_from(came).unwrap_or(u32::MAX);
+        if came > 0 && Instant::now() < end {
+            stream.write_all(&frames[..frames.len() / depth * came]).await?;
+            under_way += came;
+        }
+    }
+    Ok(echoes)
+}
