@@ -16,6 +16,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials![
         faults_of_certificates,
         both_versions_of_http,
+        responses_without_content,
         the_system_is_trusted,
         websockets_over_tls,
         wrong_material,
@@ -133,6 +134,31 @@ fn both_versions_of_http() -> Result<(), Failed> {
         server:close()
     "#;
     expect(&run("tls_http2", script, &[Kind::Localhost])?, "20\ttrue\n")
+}
+
+fn responses_without_content() -> Result<(), Failed> {
+    // hyper leaves it out over HTTP/1.1 only.
+    let script = r#"
+        local server, address = serve(1, { request = function(request)
+            if request.path == "/none" then
+                return { statusCode = 204, body = "not to be sent" }
+            end
+            return "content"
+        end })
+        local function try(method, path)
+            local ok, response = net.request(`https://{address}{path}`, { method = method, tls = { ca = ca } })
+            print(if ok then `{response.statusCode} {response.headers["content-length"]} {response.body}` else response)
+        end
+        try("GET", "/")
+        try("HEAD", "/")
+        try("GET", "/none")
+        try("GET", "/")
+        server:close()
+    "#;
+    expect(
+        &run("tls_no_content", script, &[Kind::Localhost])?,
+        "200 7 content\n200 7 \n204 nil \n200 7 content\n",
+    )
 }
 
 fn the_system_is_trusted() -> Result<(), Failed> {

@@ -5,6 +5,7 @@
 
 mod answer;
 mod connection;
+mod content;
 mod http2;
 mod outgoing;
 

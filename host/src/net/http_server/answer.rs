@@ -6,19 +6,17 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::{Bytes, BytesMut};
-use http::{HeaderValue, Request, Response, StatusCode, Version, header};
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body_util::{Channel, Either, Full};
 use hyper::body::Body as _;
 use hyper::service::{HttpService, service_fn};
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
-use tokio::time::Instant;
+use tokio::sync::{mpsc, oneshot};
 
-use super::super::body::{Body, Held, Patience, Source, Wire};
 use super::super::error::Error;
+use super::super::headers;
 use super::super::websocket::{Offer, Pending};
-use super::super::{headers, http_client};
-use super::{Exchange, Incoming, Reply, Shared};
+use super::{Exchange, Incoming, Reply, Shared, content};
 
 /// What a script's failure tells its client: nothing.
 const SERVER_ERROR: &str = "An error occurred on the server";
@@ -154,19 +152,22 @@ async fn answer(
 ) -> Result<Response<Content>, Refusal> {
     let shared = &visit.shared;
     let (mut head, incoming) = request.into_parts();
-    headers::check(&head.headers, &shared.limits)?;
-    let offer = match Offer::of(&head).filter(|_| shared.options.websockets) {
-        None => None,
-        Some(Ok(offer)) => Some(offer),
-        Some(Err(bad)) => {
-            return Err(Refusal {
-                status: bad.status,
-                reason: bad.reason,
-                version: bad.version,
-            });
+    let mut wire = content::wire(incoming, shared);
+    let taken = async {
+        let offer = admit(&head, shared)?;
+        Ok((offer, content::read(&mut wire, &head.headers, shared).await?))
+    };
+    let (offer, body) = match taken.await {
+        Ok(taken) => taken,
+        Err(refusal) => {
+            if head.version == Version::HTTP_2 {
+                content::let_go(wire);
+            }
+            return Err(refusal);
         }
     };
-    let body = content(incoming, &head.headers, shared).await?;
+    let is_head = head.method == Method::HEAD;
+    let is_http2 = head.version == Version::HTTP_2;
     let target = target(&mut head);
     let (reply, replied) = oneshot::channel();
     let incoming = Incoming {
@@ -186,6 +187,7 @@ async fn answer(
         replied.await.ok()
     };
     match tokio::time::timeout(shared.options.timeout, handled).await {
+        Ok(Some(Reply::Response(response))) if is_http2 => Ok(without_content(response, is_head)),
         Ok(Some(Reply::Response(response))) => Ok(response),
         Ok(Some(Reply::Upgrade(response, pending))) => {
             *visit.upgrade.lock().unwrap_or_else(PoisonError::into_inner) = Some(pending);
@@ -197,6 +199,41 @@ async fn answer(
             "the handler did not answer in time",
         )),
     }
+}
+
+/// Whether the request may go on to the script, and the WebSocket that it asks for.
+fn admit(head: &http::request::Parts, shared: &Shared) -> Result<Option<Offer>, Refusal> {
+    headers::check(&head.headers, &shared.limits)?;
+    match Offer::of(head).filter(|_| shared.options.websockets) {
+        None => Ok(None),
+        Some(Ok(offer)) => Ok(Some(offer)),
+        Some(Err(bad)) => Err(Refusal {
+            status: bad.status,
+            reason: bad.reason,
+            version: bad.version,
+        }),
+    }
+}
+
+/// Leaves out the content that a response may not have (RFC 9110, section 6.4.1). hyper does so over HTTP/1.1 only.
+fn without_content(mut response: Response<Content>, is_head: bool) -> Response<Content> {
+    let bare = matches!(
+        response.status(),
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+    );
+    if !is_head && !bare {
+        return response;
+    }
+    // What a GET would have said.
+    if is_head
+        && !bare
+        && let Some(length) = response.body().size_hint().exact()
+    {
+        response
+            .headers_mut()
+            .insert(header::CONTENT_LENGTH, length.into());
+    }
+    response.map(|_| Either::Left(Full::default()))
 }
 
 /// The request-target as HTTP/1.1 would have it. HTTP/2 takes it apart (RFC 9113, section 8.3.1): its authority is
@@ -214,65 +251,6 @@ fn target(head: &mut http::request::Parts) -> String {
         Some(path) => path.to_string(),
         None => head.uri.to_string(),
     }
-}
-
-/// Reads a request's content, within its own bounds and those of all content that waits for the script.
-async fn content(
-    incoming: hyper::body::Incoming,
-    headers: &http::HeaderMap,
-    shared: &Shared,
-) -> Result<Body, Error> {
-    let limit = shared.options.max_body_size;
-    if http_client::announced(headers).is_some_and(|length| length > limit) {
-        return Err(Error::BodyTooLarge(limit));
-    }
-    let mut content = BytesMut::new();
-    let mut held = None;
-    if !incoming.is_end_stream() {
-        let deadline = Instant::now().checked_add(shared.options.timeout);
-        let mut wire = Wire {
-            source: Source::Plain(Box::pin(incoming)),
-            limit,
-            seen: 0,
-            patience: Patience::Until(deadline),
-        };
-        while let Some(data) = wire.next().await? {
-            hold(&mut held, content.len() + data.len(), deadline, shared).await?;
-            content.extend_from_slice(&data);
-        }
-    }
-    Ok(Body::from_bytes(content, held))
-}
-
-/// Counts so many bytes of content against the buffer that all requests share, and waits until it has room.
-async fn hold(
-    held: &mut Held,
-    bytes: usize,
-    deadline: Option<Instant>,
-    shared: &Shared,
-) -> Result<(), Error> {
-    let have = held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-    // By the whole, not by what just came: many small chunks count no more than one large one.
-    let missing = bytes.div_ceil(1024).saturating_sub(have);
-    if missing == 0 {
-        return Ok(());
-    }
-    let kibibytes = u32::try_from(missing).unwrap_or(u32::MAX);
-    let room = shared.buffer.clone().acquire_many_owned(kibibytes);
-    let more = match deadline {
-        None => room.await,
-        Some(deadline) => tokio::time::timeout_at(deadline, room).await.map_err(|_| {
-            Error::Timeout("too much content waits for the script (limit request-buffer)".to_owned())
-        })?,
-    };
-    // The semaphore is never closed.
-    if let Ok(more) = more {
-        match held {
-            Some(held) => held.merge(more),
-            None => *held = Some(more),
-        }
-    }
-    Ok(())
 }
 
 /// A response of the host's own, with a short reason.

@@ -39,6 +39,8 @@ pub(super) struct Driver {
     outcome: Option<Farewell>,
     /// The peer broke the protocol: our close frame goes out, nothing more is read.
     failed: bool,
+    /// Nothing can be written any more.
+    is_mute: bool,
 }
 
 /// A server's word, waited for; `None` once it is given, and where there is no server.
@@ -63,6 +65,7 @@ impl Driver {
             said_goodbye: false,
             outcome: None,
             failed: false,
+            is_mute: false,
         }
     }
 
@@ -154,29 +157,20 @@ impl Driver {
     }
 
     fn write(&mut self, socket: &mut WebSocketStream<Io>, context: &mut Context<'_>) -> Result<(), Ended> {
-        while Pin::new(&mut *socket)
-            .poll_ready(context)
-            .map_err(|_| Ended)?
-            .is_ready()
-        {
-            let message = match self.line.next_out() {
-                Some(Outgoing::Message(message)) => message,
-                Some(Outgoing::Close(frame)) => {
-                    self.said_goodbye = true;
-                    Message::Close(Some(frame))
-                }
-                None => break,
-            };
-            self.unflushed = true;
-            Pin::new(&mut *socket).start_send(message).map_err(|_| Ended)?;
+        if self.is_mute {
+            return Ok(());
         }
-        if self.unflushed
-            && Pin::new(&mut *socket)
-                .poll_flush(context)
-                .map_err(|_| Ended)?
-                .is_ready()
-        {
-            self.unflushed = false;
+        match self.try_to_write(socket, context) {
+            Ok(()) => {}
+            // Both have said goodbye.
+            Err(Error::ConnectionClosed | Error::AlreadyClosed) => return Err(Ended),
+            Err(_) => {
+                // A peer that hangs up while we write may have said why: that is still to be read.
+                self.is_mute = true;
+                self.wait_at_most(LINGER);
+                context.waker().wake_by_ref();
+                return Ok(());
+            }
         }
         if self.unflushed {
             return Ok(());
@@ -187,6 +181,30 @@ impl Driver {
         if self.line.phase() == Phase::PeerGone {
             // Both have said goodbye. What is left is to hang up, which is nobody's concern any more.
             self.settle();
+        }
+        Ok(())
+    }
+
+    fn try_to_write(
+        &mut self,
+        socket: &mut WebSocketStream<Io>,
+        context: &mut Context<'_>,
+    ) -> Result<(), Error> {
+        let mut socket = Pin::new(socket);
+        while socket.as_mut().poll_ready(context)?.is_ready() {
+            let message = match self.line.next_out() {
+                Some(Outgoing::Message(message)) => message,
+                Some(Outgoing::Close(frame)) => {
+                    self.said_goodbye = true;
+                    Message::Close(Some(frame))
+                }
+                None => break,
+            };
+            self.unflushed = true;
+            socket.as_mut().start_send(message)?;
+        }
+        if self.unflushed && socket.poll_flush(context)?.is_ready() {
+            self.unflushed = false;
         }
         Ok(())
     }
