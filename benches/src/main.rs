@@ -6,6 +6,7 @@
 
 mod client;
 mod cpu;
+mod fairness;
 mod http;
 mod median;
 mod server;
@@ -61,6 +62,15 @@ enum What {
         /// Chooses the traffic
         #[arg(long, default_value_t = 1)]
         seed: u64,
+    },
+    /// A healthy server among instances that spin, in one process on one thread, against the same server alone
+    Fairness {
+        /// Instances that spin
+        #[arg(long, default_value_t = 200)]
+        spinning: usize,
+        /// Seconds of requests, each time
+        #[arg(long, default_value_t = 10.0)]
+        seconds: f64,
     },
     /// The CPU set against the same Luau as native code
     Cpu {
@@ -118,6 +128,7 @@ fn main() -> ExitCode {
             clients,
             seed,
         } => soak::run(seconds, clients, seed),
+        What::Fairness { spinning, seconds } => fairness::run(spinning, seconds),
         What::Cpu { atoll, rounds } => cpu::run(&atoll, rounds),
         What::Hyper => http::reference(),
         What::Tungstenite => websocket::reference(),
