@@ -1,12 +1,13 @@
 //! `atoll:net/console`: what a script says.
 
 use super::generated::atoll::net::console as wit;
-use crate::runtime::{Output, State};
+use crate::runtime::{Admitted, Output, State};
 
 impl wit::Host for State {
     fn write_line(&mut self, to: wit::Output, text: Vec<u8>) -> wasmtime::Result<()> {
         let output = match to {
             wit::Output::Out => Output::Out,
+            wit::Output::Err if !admitted(self)? => return Ok(()),
             wit::Output::Err => Output::Err,
         };
         // Nobody reads any more: the run ends with the system's reason.
@@ -14,7 +15,25 @@ impl wit::Host for State {
     }
 
     fn report(&mut self, error: wit::ScriptError) -> wasmtime::Result<()> {
-        self.console.report(&error.into());
+        if admitted(self)? {
+            self.console.report(&error.into());
+        }
         Ok(())
+    }
+}
+
+/// Whether one more line may go to standard error; says how many could not.
+fn admitted(state: &mut State) -> wasmtime::Result<bool> {
+    match state.log_rate.admit() {
+        Admitted::No => Ok(false),
+        Admitted::Yes { dropped: 0 } => Ok(true),
+        Admitted::Yes { dropped } => {
+            let most = state.limits.log_lines;
+            let word = format!(
+                "{dropped} lines were dropped (limit log-lines={most}; raise it with --limit log-lines=N)"
+            );
+            state.console.write_line(Output::Err, word.as_bytes())?;
+            Ok(true)
+        }
     }
 }

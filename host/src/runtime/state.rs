@@ -10,6 +10,7 @@ use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
+use super::log_rate::LogRate;
 use super::usage::Gauges;
 use super::{Console, Shared};
 use crate::limits::Limits;
@@ -40,6 +41,8 @@ pub(crate) struct State {
     pub(crate) limits: Arc<Limits>,
     /// Where its output goes.
     pub(crate) console: Arc<dyn Console>,
+    /// Bounds what it writes to standard error.
+    pub(crate) log_rate: LogRate,
     /// Sends its requests.
     pub(crate) client: Arc<Client>,
     /// Opens its WebSockets.
@@ -77,6 +80,7 @@ impl State {
             gauges: shared.gauges.clone(),
             guard: shared.guard.clone(),
             console: shared.console.clone(),
+            log_rate: LogRate::new(limits.log_lines),
             client: Arc::new(Client::new(
                 dialer.clone(),
                 trust.clone(),
