@@ -22,7 +22,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 /// Codes, and the body of a function that returns `false` and a message with the code. It finds the address of a peer in
 /// `peer`, and one where nobody listens in `closed`.
-const SCRIPTS: [(&str, &str); 18] = [
+const SCRIPTS: [(&str, &str); 19] = [
     (
         "AddressInUse",
         "return net.serve({ port = tonumber(peer:match('%d+$')), address = '127.0.0.1', request = print })",
@@ -33,6 +33,12 @@ const SCRIPTS: [(&str, &str); 18] = [
         "return net.serve({ port = 0, address = '240.0.0.1', request = print })",
     ),
     ("BodyTooLarge", "return net.request(peer, { maxBodySize = 1 })"),
+    (
+        "Cancelled",
+        "local _, response = net.request(peer .. '/begun', { stream = true })
+        task.defer(response.close, response)
+        return response:read()",
+    ),
     ("ConnectionClosed", "return net.request(peer .. '/short')"),
     ("ConnectionRefused", "return net.request(closed)"),
     ("ConnectionReset", "return net.request(peer .. '/reset')"),
@@ -65,13 +71,10 @@ const SCRIPTS: [(&str, &str); 18] = [
 ];
 
 /// Codes without a script, and why.
-const BEYOND: [(&str, &str); 2] = [
-    ("Cancelled", "nothing in the host fails with it"),
-    (
-        "HostUnreachable",
-        "takes a route that leads nowhere, and the loopback has none: host/src/net/error.rs tests it",
-    ),
-];
+const BEYOND: [(&str, &str); 1] = [(
+    "HostUnreachable",
+    "takes a route that leads nowhere, and the loopback has none: host/src/net/error.rs tests it",
+)];
 
 /// What the peer answers.
 const ROUTES: &str = "
@@ -94,6 +97,11 @@ const ROUTES: &str = "
 > this is no HTTP
 = close
 @ /hang
+= hang
+@ /begun
+> HTTP/1.1 200 OK
+> content-length: 10
+>
 = hang
 @ /round
 > HTTP/1.1 302 Found

@@ -1,12 +1,13 @@
 //! Bytes that a script hands over: a string's or a buffer's.
 
-use std::io::Read;
-
 use mlua::Value;
 
 /// There is no memory left for a copy.
 #[derive(Debug)]
 pub(crate) struct NoMemory;
+
+/// Bytes from which a copy is only made where there is surely room for it.
+const LARGE: usize = 64 * 1024;
 
 /// A copy of the value's bytes; none where it is neither a string nor a buffer.
 pub(crate) fn bytes_of(value: &Value) -> Option<Result<Vec<u8>, NoMemory>> {
@@ -15,18 +16,13 @@ pub(crate) fn bytes_of(value: &Value) -> Option<Result<Vec<u8>, NoMemory>> {
         Value::Buffer(buffer) => buffer.len(),
         _ => return None,
     };
-    let mut copy = Vec::new();
-    if copy.try_reserve_exact(length).is_err() {
+    // A copy that fails would end the instance; nothing comes between this reservation and the copy.
+    if length >= LARGE && Vec::<u8>::new().try_reserve_exact(length).is_err() {
         return Some(Err(NoMemory));
     }
     match value {
-        Value::String(text) => copy.extend_from_slice(&text.as_bytes()),
-        Value::Buffer(buffer) => {
-            copy.resize(length, 0);
-            // It has just so many bytes.
-            let _ = buffer.clone().cursor().read_exact(&mut copy);
-        }
-        _ => {}
+        Value::String(text) => Some(Ok(text.as_bytes().to_vec())),
+        Value::Buffer(buffer) => Some(Ok(buffer.to_vec())),
+        _ => None,
     }
-    Some(Ok(copy))
 }

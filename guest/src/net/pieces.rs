@@ -5,6 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use futures_util::future::{AbortHandle, Abortable};
 use mlua::{IntoLuaMulti, Lua, Table, UserData, UserDataRef, Value};
 
 use crate::bindings::types::{ErrorCode, IncomingBody, OutgoingBody};
@@ -18,7 +19,23 @@ use crate::scheduler::Scheduler;
 const PIECE: u32 = 256 * 1024;
 
 /// A response's content, until its end or until the script gives it up.
-pub(super) struct Reader(Rc<RefCell<Option<Rc<IncomingBody>>>>);
+pub(super) struct Reader(Rc<Reading>);
+
+struct Reading {
+    /// The host's side.
+    body: RefCell<Option<Rc<IncomingBody>>>,
+    /// The read that is under way.
+    waiting: RefCell<Option<AbortHandle>>,
+}
+
+/// A read under way, until it ends or is given up.
+struct Waiting(Rc<Reading>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.waiting.borrow_mut().take();
+    }
+}
 
 /// Takes a response's content, until it is whole or broken off.
 pub(super) struct Writer(RefCell<Option<Rc<Outgoing>>>);
@@ -35,7 +52,10 @@ impl UserData for Writer {}
 
 impl Reader {
     pub(super) fn new(body: IncomingBody) -> Self {
-        Self(Rc::new(RefCell::new(Some(Rc::new(body)))))
+        Self(Rc::new(Reading {
+            body: RefCell::new(Some(Rc::new(body))),
+            waiting: RefCell::default(),
+        }))
     }
 }
 
@@ -69,7 +89,11 @@ pub(crate) fn install(lua: &Lua, natives: &Table, scheduler: &Scheduler) -> mlua
     natives.raw_set("read_piece", read)?;
 
     let give_up = lua.create_function(|_, reader: UserDataRef<Reader>| {
-        reader.0.borrow_mut().take();
+        reader.0.body.borrow_mut().take();
+        let waiting = reader.0.waiting.borrow_mut().take();
+        if let Some(read) = waiting {
+            read.abort();
+        }
         Ok(())
     })?;
     natives.raw_set("give_up_pieces", give_up)?;
@@ -92,25 +116,36 @@ pub(crate) fn install(lua: &Lua, natives: &Table, scheduler: &Scheduler) -> mlua
 /// Parks the running coroutine; its call returns a buffer, nil at the end, or nil and a message.
 fn read(lua: &Lua, scheduler: &Scheduler, reader: &Reader) -> Result<(), Problem> {
     let (place, shared) = (reader.0.clone(), scheduler.clone());
-    let body = place.borrow().clone();
+    if place.waiting.borrow().is_some() {
+        return Err(Problem(
+            "Response:read: another coroutine waits for a piece of it".to_owned(),
+        ));
+    }
+    let body = place.body.borrow().clone();
+    let (handle, registration) = AbortHandle::new_pair();
+    *place.waiting.borrow_mut() = Some(handle);
+    let waiting = Waiting(place.clone());
     let reading = async move {
+        let _waiting = waiting;
         match body {
-            Some(body) => body.read(PIECE).await,
-            None => Ok(Vec::new()),
+            Some(body) => Abortable::new(body.read(PIECE), registration).await,
+            None => Ok(Ok(Vec::new())),
         }
     };
-    scheduler.park(lua, reading, move |lua, outcome| match outcome {
-        Ok(piece) if piece.is_empty() => {
-            place.borrow_mut().take();
-            Value::Nil.into_lua_multi(lua)
-        }
-        Ok(piece) => {
-            shared.make_room(lua, piece.len());
-            lua.create_buffer(piece)?.into_lua_multi(lua)
-        }
-        Err(failure) => {
-            place.borrow_mut().take();
-            (Value::Nil, error::words(&failure)).into_lua_multi(lua)
+    scheduler.park(lua, reading, move |lua, outcome| {
+        match outcome.unwrap_or(Err(ErrorCode::Cancelled)) {
+            Ok(piece) if piece.is_empty() => {
+                place.body.borrow_mut().take();
+                Value::Nil.into_lua_multi(lua)
+            }
+            Ok(piece) => {
+                shared.make_room(lua, piece.len());
+                lua.create_buffer(piece)?.into_lua_multi(lua)
+            }
+            Err(failure) => {
+                place.body.borrow_mut().take();
+                (Value::Nil, error::words(&failure)).into_lua_multi(lua)
+            }
         }
     })
 }

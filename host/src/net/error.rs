@@ -91,7 +91,9 @@ impl Error {
             _ if error.raw_os_error().is_some_and(is_descriptor_limit) => {
                 Error::LimitExceeded(format!("the system has no file descriptor left: {error}"))
             }
-            _ => Error::ConnectionReset,
+            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => Error::ConnectionReset,
+            // A route that forbids, or that leads nowhere.
+            _ => Error::NetworkUnreachable,
         }
     }
 
