@@ -91,3 +91,51 @@ impl Pulse {
         u64::try_from(self.0.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two that compute, with one turn between them.
+    fn pair() -> (Pulse, Pulse) {
+        let turns = Turns(Arc::new(Semaphore::new(1)));
+        (Pulse::new(turns.clone()), Pulse::new(turns))
+    }
+
+    #[tokio::test]
+    async fn one_computes_at_a_time() {
+        let (one, other) = pair();
+        one.clone().wait_for_turn().await;
+        let waiting = tokio::spawn(other.clone().wait_for_turn());
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        assert!(!waiting.is_finished(), "the turn is taken");
+        // What asks again goes behind what waits.
+        let again = tokio::spawn(one.clone().wait_for_turn());
+        waiting.await.expect("it has its turn");
+        assert!(!again.is_finished());
+        // Giving way to the event loop gives up the turn.
+        other.beat();
+        again.await.expect("it has its turn");
+    }
+
+    #[tokio::test]
+    async fn what_ends_gives_up_its_turn() {
+        let (one, other) = pair();
+        one.clone().wait_for_turn().await;
+        drop(one);
+        other.wait_for_turn().await;
+    }
+
+    #[tokio::test]
+    async fn others_go_first_whenever_a_turn_begins() {
+        let (one, _) = pair();
+        let mut turn = std::pin::pin!(one.clone().wait_for_turn());
+        assert!(
+            futures_util::poll!(turn.as_mut()).is_pending(),
+            "even where it is free"
+        );
+        turn.await;
+    }
+}
