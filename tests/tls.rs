@@ -1,6 +1,7 @@
 //! TLS on both ends of a script: whom its clients trust, what its servers show, and the words for each fault.
 //! Certificates are made for each test; they reach the script as arguments.
 
+use std::io::Read;
 use std::net::TcpListener;
 use std::thread;
 
@@ -17,6 +18,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         faults_of_certificates,
         both_versions_of_http,
         responses_without_content,
+        responses_that_nobody_reads_hold_up_no_other,
         the_system_is_trusted,
         websockets_over_tls,
         wrong_material,
@@ -134,6 +136,33 @@ fn both_versions_of_http() -> Result<(), Failed> {
         server:close()
     "#;
     expect(&run("tls_http2", script, &[Kind::Localhost])?, "20\ttrue\n")
+}
+
+fn responses_that_nobody_reads_hold_up_no_other() -> Result<(), Failed> {
+    // All over one HTTP/2 connection.
+    let script = r#"
+        local server, address = serve(1, { request = function(request)
+            if request.path == "/small" then
+                return "small"
+            end
+            return { body = function(write)
+                while write(string.rep("x", 10000)) do end
+            end }
+        end })
+        local tls = { ca = ca }
+        local unread = {}
+        for index = 1, 20 do
+            unread[index] = select(2, net.request(`https://{address}/stream`, { stream = true, tls = tls }))
+        end
+        task.wait(0.3)
+        local ok, response = net.request(`https://{address}/small`, { tls = tls, timeout = 5 })
+        print(ok, if ok then response.body else response)
+        for _, streamed in unread do
+            streamed:close()
+        end
+        server:close()
+    "#;
+    expect(&run("tls_unread", script, &[Kind::Localhost])?, "true\tsmall\n")
 }
 
 fn responses_without_content() -> Result<(), Failed> {
@@ -269,7 +298,12 @@ fn peers_that_do_not_speak_tls() -> Result<(), Failed> {
         connection.rest()?;
         Ok(())
     });
-    thread::spawn(move || drop(mute.accept()));
+    thread::spawn(move || -> Result<(), Failed> {
+        // With unread bytes the close would be a reset.
+        let mut first = [0; 16 << 10];
+        mute.accept()?.0.read(&mut first)?;
+        Ok(())
+    });
     let script = format!(
         "for _, peer in {{ '{}', '{}' }} do
             print(net.request('https://' .. peer))

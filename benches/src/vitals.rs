@@ -49,9 +49,13 @@ pub(crate) fn descriptors() -> io::Result<usize> {
     Ok(std::fs::read_dir("/proc/self/fd")?.count() - 1)
 }
 
-/// The time that this thread was on a processor.
-pub(crate) fn thread_time() -> io::Result<Duration> {
-    let times = std::fs::read_to_string("/proc/thread-self/schedstat")?;
-    let nanoseconds = times.split(' ').next().and_then(|text| text.parse().ok());
-    Ok(Duration::from_nanos(nanoseconds.unwrap_or(0)))
+/// The time that all threads of a process were on a processor.
+pub(crate) fn process_time(process: u32) -> io::Result<Duration> {
+    let mut time = Duration::ZERO;
+    for thread in std::fs::read_dir(format!("/proc/{process}/task"))? {
+        let times = std::fs::read_to_string(thread?.path().join("schedstat"))?;
+        let nanoseconds = times.split(' ').next().and_then(|text| text.parse().ok());
+        time += Duration::from_nanos(nanoseconds.unwrap_or(0));
+    }
+    Ok(time)
 }

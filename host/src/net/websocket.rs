@@ -177,12 +177,15 @@ impl Pending {
             .read_buffer_size(READ_BUFFER)
             .max_message_size(Some(self.max_message_size))
             .max_frame_size(Some(self.max_message_size));
-        let socket = WebSocketStream::from_partially_read(io, read.into(), self.role, Some(config)).await;
+        // A copy: hyper's buffer, however little is in it, would be kept for as long as the connection.
+        let unread = read.to_vec();
+        drop(read);
+        let socket = WebSocketStream::from_partially_read(io, unread, self.role, Some(config)).await;
         let mut io = Driver::new(socket, self.line.clone(), signals).await;
         // The peer may still send; a close with unread bytes would reset the connection, and our last words with it.
         let goodbye = async {
             drop(io.shutdown().await);
-            let mut sink = [0; 1024];
+            let mut sink = vec![0; 1024];
             while matches!(io.read(&mut sink).await, Ok(count) if count > 0) {}
         };
         drop(tokio::time::timeout(LINGER, goodbye).await);

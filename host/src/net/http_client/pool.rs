@@ -33,9 +33,9 @@ pub(super) const IDLE_PER_ORIGIN: usize = 8;
 /// Pools with authorities of their own that are kept; a script that needs more at once is slower, not wrong.
 const MOST: usize = 16;
 
-/// Bytes that the server may send ahead of being read: for one response, and for all of a connection.
-const STREAM_WINDOW: u32 = 1 << 20;
-const CONNECTION_WINDOW: u32 = 4 << 20;
+/// Bytes of one HTTP/2 response that the server may send ahead of being read. A connection may have so many for each
+/// request: responses that a script does not read must not hold up the others.
+const STREAM_WINDOW: u32 = 256 << 10;
 
 /// For a handshake whose request has gone elsewhere meanwhile.
 const HANDSHAKE: Duration = Duration::from_secs(30);
@@ -107,12 +107,17 @@ fn new_pool(dialer: &Arc<Dialer>, trust: &Arc<Trust>, tls: Option<tls::Client>, 
         .http1_max_headers(limits.header_fields as usize)
         .http2_max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
         .http2_initial_stream_window_size(STREAM_WINDOW)
-        .http2_initial_connection_window_size(CONNECTION_WINDOW)
+        .http2_initial_connection_window_size(connection_window(limits))
         .build(Connector {
             dialer: dialer.clone(),
             trust: trust.clone(),
             tls,
         })
+}
+
+/// At most what HTTP/2 knows (RFC 9113, section 6.9.1).
+fn connection_window(limits: &Limits) -> u32 {
+    STREAM_WINDOW.saturating_mul(limits.outgoing).min((1 << 31) - 1)
 }
 
 /// Opens the pool's connections through the dialer.
