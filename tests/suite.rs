@@ -13,6 +13,7 @@ mod embed;
 mod errors;
 mod examples;
 mod harness;
+mod hostile;
 mod limits;
 mod permissions;
 mod policy;
@@ -39,7 +40,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    if !arguments.list {
+    if !arguments.list && !hostile::is_alone() {
         harness::compile_guest();
     }
     libtest_mimic::run(&arguments, trials).exit_code()
@@ -52,6 +53,7 @@ fn trials() -> Result<Vec<Trial>, Failed> {
     trials.extend(embed::trials());
     trials.extend(errors::trials());
     trials.extend(examples::trials());
+    trials.extend(hostile::trials());
     trials.extend(limits::trials());
     trials.extend(permissions::trials());
     trials.extend(policy::trials());

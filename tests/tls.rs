@@ -80,13 +80,8 @@ fn faults_of_certificates() -> Result<(), Failed> {
         server:close()
         own:close()
     "#;
-    let kinds = [
-        Kind::Localhost,
-        Kind::Expired,
-        Kind::NotYetValid,
-        Kind::OtherName,
-        Kind::SelfSigned,
-    ];
+    use Kind::{Expired, Localhost, NotYetValid, OtherName, SelfSigned};
+    let kinds = [Localhost, Expired, NotYetValid, OtherName, SelfSigned];
     let expected = "\
 GET / 127.0.0.1:* 0
 HandshakeRejected: the server answered 200 OK
@@ -301,7 +296,7 @@ fn peers_that_do_not_speak_tls() -> Result<(), Failed> {
     thread::spawn(move || -> Result<(), Failed> {
         // With unread bytes the close would be a reset.
         let mut first = [0; 16 << 10];
-        mute.accept()?.0.read(&mut first)?;
+        let _read = mute.accept()?.0.read(&mut first)?;
         Ok(())
     });
     let script = format!(

@@ -17,6 +17,8 @@
 mod bindings;
 pub mod cli;
 mod config;
+#[cfg(test)]
+mod fuzzing;
 mod limits;
 mod net;
 pub mod permissions;

@@ -17,17 +17,22 @@ impl<T: Send> wit::HostWithStore<T> for HasSelf<State> {
         accessor: &Accessor<T, Self>,
         request: wit::Request,
     ) -> wasmtime::Result<Result<wit::Response, ErrorCode>> {
-        let (call, client) = accessor.with(|mut access| {
+        let (call, client, content) = accessor.with(|mut access| {
             let state = access.get();
-            (state.enter(), state.client.clone())
+            let content = types::hold(state, request.content);
+            (state.enter(), state.client.clone(), content)
         });
         let _call = call?;
+        let content = match content {
+            Ok(content) => content,
+            Err(error) => return Ok(Err(error.into())),
+        };
         let sent = client
             .send(Request {
                 method: request.method,
                 url: request.url,
                 headers: types::fields(request.headers),
-                content: request.content.into(),
+                content,
                 follow_redirects: request.follow_redirects,
                 timeout: Duration::from_nanos(request.timeout),
                 max_body_size: request.max_body_size,

@@ -12,6 +12,9 @@ use super::wit::ErrorCode;
 use crate::net::http_server::{Exchange, Identity, Incoming, Options, Server};
 use crate::runtime::{Event, State};
 
+/// Bytes of a response's content that are not counted. Each connection has one response at a time.
+const SMALL: usize = 64 << 10;
+
 /// A server in the guest's hands. Shared, as an `accept` may outlive the handle's borrow.
 #[derive(Clone)]
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
@@ -24,11 +27,15 @@ impl wit::Host for State {
         response: wit::Response,
     ) -> wasmtime::Result<Result<(), String>> {
         let exchange = self.take(exchange)?;
-        Ok(exchange.respond(
-            response.status,
-            types::fields(response.headers),
-            response.content.into(),
-        ))
+        let content = match response.content.len() {
+            // What the system takes at once is not worth the trouble.
+            0..=SMALL => response.content.into(),
+            _ => match types::hold(self, response.content) {
+                Ok(content) => content,
+                Err(error) => return Ok(Err(error.to_string())),
+            },
+        };
+        Ok(exchange.respond(response.status, types::fields(response.headers), content))
     }
 
     fn respond_in_pieces(
@@ -89,12 +96,18 @@ impl wit::HostServer for State {
             Ok(server) => server,
             Err(error) => return Ok(Err(error.into())),
         };
+        let server = Arc::new(server);
+        // First, as nobody should hear of a server that the guest does not get.
+        let handle = match self.push(ServerHandle(server.clone())) {
+            Ok(handle) => handle,
+            Err(error) => return Ok(Err(error.into())),
+        };
         self.servers.add(server.closer());
         self.console.event(&Event::Listening {
             address: server.local_addr(),
             secure: server.is_secure(),
         });
-        Ok(self.push(ServerHandle(Arc::new(server))).map_err(Into::into))
+        Ok(Ok(handle))
     }
 
     fn address(&mut self, server: Resource<ServerHandle>) -> wasmtime::Result<String> {
@@ -143,10 +156,15 @@ impl<T: Send> wit::HostServerWithStore<T> for HasSelf<State> {
 }
 
 fn hand_over(state: &mut State, incoming: Incoming) -> Option<wit::Incoming> {
-    let body = types::body(state, incoming.body).ok()?;
     let is_upgrade = incoming.exchange.is_upgrade();
+    let exchange = state.push(incoming.exchange).ok()?;
+    let Ok(body) = types::body(state, incoming.body) else {
+        // The guest hears of neither, so neither may go on counting as its own.
+        drop(state.take(exchange));
+        return None;
+    };
     Some(wit::Incoming {
-        exchange: state.push(incoming.exchange).ok()?,
+        exchange,
         request: wit::Request {
             method: incoming.method,
             target: incoming.target,

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::sync::{Mutex, OwnedSemaphorePermit};
 use wasmtime::component::{Accessor, HasSelf, Resource};
 
 use super::wit;
-use crate::net::body::{Body, Pieces};
+use crate::limits;
+use crate::net::body::{Body, Pieces, counted};
 use crate::net::error::Error;
 use crate::net::headers::Field;
 use crate::net::http_server;
@@ -52,7 +54,11 @@ impl<T: Send> wit::HostOutgoingBodyWithStore<T> for HasSelf<State> {
         piece: Vec<u8>,
     ) -> wasmtime::Result<Result<(), wit::ErrorCode>> {
         let (_call, body) = shared(accessor, &body)?;
-        let written = body.0.lock().await.write(piece.into()).await;
+        let piece = match accessor.with(|mut access| hold(access.get(), piece)) {
+            Ok(piece) => piece,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        let written = body.0.lock().await.write(piece).await;
         Ok(written.map_err(Into::into))
     }
 }
@@ -84,6 +90,26 @@ pub(super) fn shared<T: Send, R: Clone + Send + Sync + 'static>(
     accessor.with(|mut access| {
         let state = access.get();
         Ok((state.enter()?, state.table.get(resource)?.clone()))
+    })
+}
+
+/// Content from the guest, for a peer. It counts until the peer has taken it, which may be long after the guest has
+/// its memory back.
+pub(super) fn hold(state: &State, content: Vec<u8>) -> Result<Bytes, Error> {
+    let place = place(state, &content)?;
+    Ok(counted(content, place))
+}
+
+/// A place for content that waits for a peer.
+pub(super) fn place(state: &State, content: &[u8]) -> Result<OwnedSemaphorePermit, Error> {
+    let kibibytes = u32::try_from(content.len().div_ceil(1024)).unwrap_or(u32::MAX);
+    let place = state.outgoing_buffer.clone().try_acquire_many_owned(kibibytes);
+    place.map_err(|_| {
+        Error::limit(
+            "memory",
+            limits::size(state.limits.memory),
+            "too much content waits for peers, eight times as much",
+        )
     })
 }
 

@@ -69,7 +69,15 @@ impl wit::HostSocket for State {
             wit::Kind::Text => Kind::Text,
             wit::Kind::Binary => Kind::Binary,
         };
-        Ok(self.table.get(&socket)?.0.send(kind, content).map_err(Into::into))
+        let socket = self.table.get(&socket)?.0.clone();
+        if content.len() as u64 <= self.limits.socket_queue {
+            return Ok(socket.send(kind, content, None).map_err(Into::into));
+        }
+        // More than the queue is meant for, which it takes where it is empty.
+        let content = kind.clean(content);
+        Ok(types::place(self, &content)
+            .and_then(|place| socket.send(kind, content, Some(place)))
+            .map_err(Into::into))
     }
 
     fn ping(

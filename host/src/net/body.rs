@@ -20,6 +20,23 @@ pub(crate) const PIECE: usize = 1 << 20;
 /// Counts content against a limit for as long as the host holds it.
 pub(crate) type Held = Option<OwnedSemaphorePermit>;
 
+/// Content that counts against a limit for as long as any of it is there.
+pub(crate) fn counted(content: Vec<u8>, place: OwnedSemaphorePermit) -> Bytes {
+    struct Counted {
+        content: Vec<u8>,
+        _place: OwnedSemaphorePermit,
+    }
+    impl AsRef<[u8]> for Counted {
+        fn as_ref(&self) -> &[u8] {
+            &self.content
+        }
+    }
+    Bytes::from_owner(Counted {
+        content,
+        _place: place,
+    })
+}
+
 /// The content of one message.
 pub(crate) enum Body {
     /// All of it.

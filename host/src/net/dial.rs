@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 
 use super::error::Error;
 use super::guard::Guard;
@@ -139,19 +140,35 @@ async fn open(grant: GrantedAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
+/// Lookups of the system's that may be under way. Each takes a thread, also when nobody waits for it any more.
+const LOOKUPS: usize = 64;
+
 /// The system's resolver (getaddrinfo), so that a script sees the names that its user sees.
-pub(crate) struct SystemResolver;
+pub(crate) struct SystemResolver(Arc<Semaphore>);
+
+impl Default for SystemResolver {
+    fn default() -> Self {
+        SystemResolver(Arc::new(Semaphore::new(LOOKUPS)))
+    }
+}
 
 impl Resolver for SystemResolver {
     fn resolve(&self, name: String) -> Resolving {
+        let places = self.0.clone();
         Box::pin(async move {
             // RFC 6761, section 6.3: these names never leave the machine.
             if name == "localhost" || name.ends_with(".localhost") {
                 return Ok(vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]);
             }
-            #[expect(clippy::disallowed_methods, reason = "the one place that resolves")]
-            let found = tokio::net::lookup_host((name, 0)).await?;
-            Ok(found.map(|address| address.ip()).collect())
+            let place = places.acquire_owned().await.map_err(io::Error::other)?;
+            // A task of its own, with the place: the thread goes on where the script has given up.
+            let lookup = tokio::spawn(async move {
+                #[expect(clippy::disallowed_methods, reason = "the one place that resolves")]
+                let found = tokio::net::lookup_host((name, 0)).await?;
+                drop(place);
+                Ok(found.map(|address| address.ip()).collect())
+            });
+            lookup.await.map_err(io::Error::other)?
         })
     }
 }

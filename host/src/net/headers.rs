@@ -69,17 +69,26 @@ pub(crate) fn from_map(map: &HeaderMap) -> Vec<Field> {
 
 /// Refuses a head that is over the limits.
 pub(crate) fn check(map: &HeaderMap, limits: &Limits) -> Result<(), Error> {
-    let bytes: u64 = map
-        .iter()
-        .map(|(name, value)| (name.as_str().len() + value.len() + 4) as u64)
-        .sum();
-    if map.len() > limits.header_fields as usize {
+    let fields = map.iter().map(|(name, value)| name.as_str().len() + value.len());
+    check_lengths(map.len(), fields, limits)
+}
+
+/// Refuses a head that is over the limits before anything is made of it: what the guest says may be as long as its
+/// memory. `start` is what stands in the first line.
+pub(crate) fn check_given(start: &[&str], fields: &[Field], limits: &Limits) -> Result<(), Error> {
+    let lengths = fields.iter().map(|(name, value)| name.len() + value.len());
+    let start = start.iter().map(|text| text.len());
+    check_lengths(fields.len(), start.chain(lengths), limits)
+}
+
+fn check_lengths(fields: usize, lengths: impl Iterator<Item = usize>, limits: &Limits) -> Result<(), Error> {
+    if fields > limits.header_fields as usize {
         return Err(Error::HeadersTooLarge(format!(
-            "{} fields (limit header-fields={})",
-            map.len(),
+            "{fields} fields (limit header-fields={})",
             limits.header_fields
         )));
     }
+    let bytes: u64 = lengths.map(|length| length as u64 + 4).sum();
     if bytes > limits.header_bytes {
         return Err(Error::HeadersTooLarge(format!(
             "{bytes} bytes (limit header-bytes={})",

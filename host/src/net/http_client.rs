@@ -109,6 +109,7 @@ impl Client {
             .clone()
             .try_acquire_owned()
             .map_err(|_| Error::too_many_outgoing(&self.limits))?;
+        headers::check_given(&[&request.method, &request.url], &request.headers, &self.limits)?;
         let (timeout, stream, limit) = (request.timeout, request.stream, request.max_body_size);
         let decompress = request.decompress;
         // A time too long for the clock is no bound at all.
@@ -236,7 +237,7 @@ impl Client {
 }
 
 /// A URL that can be asked for (WHATWG URL), with nothing in it that two readers could read differently.
-pub(super) fn parse(text: &str) -> Result<Url, Error> {
+pub(crate) fn parse(text: &str) -> Result<Url, Error> {
     if let Some(odd) = text.chars().find(|c| c.is_control() || matches!(c, ' ' | '\\')) {
         return Err(Error::InvalidUrl(format!(
             "{odd:?} in {text:?}; percent-encode it"
@@ -276,7 +277,7 @@ fn target(url: &Url) -> Result<Target, Error> {
 }
 
 /// What the permissions are asked about when `action` wants a connection to a URL of one of these schemes.
-pub(super) fn target_of(action: &'static str, url: &Url, schemes: &[Scheme]) -> Result<Target, Error> {
+pub(crate) fn target_of(action: &'static str, url: &Url, schemes: &[Scheme]) -> Result<Target, Error> {
     if !schemes.iter().any(|scheme| scheme.to_string() == url.scheme()) {
         let known: Vec<_> = schemes.iter().map(Scheme::to_string).collect();
         return Err(Error::UnsupportedScheme(format!(

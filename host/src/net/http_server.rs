@@ -102,7 +102,7 @@ impl Exchange {
 
     /// Sends the response; a client that went away is no error. Fails on what can't go on the wire.
     pub(crate) fn respond(self, status: u16, fields: Vec<Field>, content: Bytes) -> Result<(), String> {
-        let response = response(status, fields, Either::Left(Full::new(content)))?;
+        let response = response(status, fields, Either::Left(Full::new(content)), &self.limits)?;
         // The client may be gone: then nobody waits for the reply.
         drop(self.reply.send(Reply::Response(response)));
         Ok(())
@@ -111,13 +111,15 @@ impl Exchange {
     /// Sends the head, and returns what takes the content.
     pub(crate) fn respond_in_pieces(self, status: u16, fields: Vec<Field>) -> Result<OutgoingBody, String> {
         let (outgoing, content) = OutgoingBody::new();
-        let response = response(status, fields, Either::Right(content))?;
+        let response = response(status, fields, Either::Right(content), &self.limits)?;
         drop(self.reply.send(Reply::Response(response)));
         Ok(outgoing)
     }
 
     /// Makes the connection a WebSocket; `protocols` are those that are spoken. Fails where the client did not ask for one.
     pub(crate) fn upgrade(self, protocols: &[String], max_message_size: u64) -> Result<Socket, Error> {
+        let names = protocols.iter().map(String::as_str).collect::<Vec<_>>();
+        headers::check_given(&names, &[], &self.limits)?;
         let offer = self
             .offer
             .ok_or_else(|| Error::HandshakeRejected("the client asks for no WebSocket".to_owned()))?;
@@ -127,7 +129,13 @@ impl Exchange {
     }
 }
 
-fn response(status: u16, fields: Vec<Field>, content: Content) -> Result<http::Response<Content>, String> {
+fn response(
+    status: u16,
+    fields: Vec<Field>,
+    content: Content,
+    limits: &Limits,
+) -> Result<http::Response<Content>, String> {
+    headers::check_given(&[], &fields, limits).map_err(|error| error.to_string())?;
     let status = StatusCode::from_u16(status)
         .ok()
         .filter(|status| (200..600).contains(&status.as_u16()))

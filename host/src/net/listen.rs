@@ -14,6 +14,9 @@ use crate::permissions::{self, GrantedBind};
 /// Connections that the system holds until we take them.
 const BACKLOG: i32 = 1024;
 
+/// Bytes of an address as a text; more need not be looked at, nor shown.
+const LONGEST_ADDRESS: usize = 64;
+
 /// How long to wait after the system ran out of descriptors: some connection must end first.
 const DESCRIPTOR_PAUSE: Duration = Duration::from_millis(100);
 
@@ -35,6 +38,12 @@ impl Listener {
     ) -> Result<Listener, Error> {
         let ip: IpAddr = match address {
             "localhost" => Ipv4Addr::LOCALHOST.into(),
+            long if long.len() > LONGEST_ADDRESS => {
+                return Err(Error::InvalidUrl(format!(
+                    "no IP address has {} bytes",
+                    long.len()
+                )));
+            }
             literal => literal
                 .parse()
                 .map_err(|_| Error::InvalidUrl(format!("{literal:?} is not an IP address or `localhost`")))?,

@@ -114,6 +114,7 @@ impl Server {
     /// A server that proves its name with these certificates and this key (PEM).
     pub(crate) fn new(chain: &str, key: &str) -> Result<Server, Error> {
         let chain = certificates(chain, "cert")?;
+        check_length(key, "key")?;
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|error| match error {
             pem::Error::NoItemsFound => Error::Tls(
                 "there is no private key in 'key' (PEM: PKCS #8, PKCS #1 or SEC1, not encrypted)".to_owned(),
@@ -147,8 +148,21 @@ fn provider() -> Arc<rustls::crypto::CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
+/// Bytes of a PEM text. It is read each time that it is given, and pools are kept by it.
+const LONGEST_PEM: usize = 1 << 20;
+
+fn check_length(text: &str, field: &str) -> Result<(), Error> {
+    match text.len() {
+        0..=LONGEST_PEM => Ok(()),
+        length => Err(Error::Tls(format!(
+            "'{field}' has {length} bytes, at most {LONGEST_PEM} are read"
+        ))),
+    }
+}
+
 /// The certificates in a PEM text, at least one; `field` is what scripts call it.
 fn certificates(text: &str, field: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
+    check_length(text, field)?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
     match found {
         Ok(found) if found.is_empty() => Err(Error::Tls(format!(

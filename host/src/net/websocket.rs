@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::driver::Driver;
 use self::line::Line;
-use super::body::Body;
+use super::body::{Body, Held};
 use super::error::Error;
 use super::stream::Stream;
 use crate::limits::Limits;
@@ -45,6 +45,18 @@ pub(crate) enum Kind {
     Text,
     /// Any bytes.
     Binary,
+}
+
+impl Kind {
+    /// The content as it goes out: text that is not UTF-8 is made so.
+    pub(crate) fn clean(self, content: Vec<u8>) -> Vec<u8> {
+        match self {
+            Kind::Binary => content,
+            Kind::Text => String::from_utf8(content)
+                .unwrap_or_else(|broken| String::from_utf8_lossy(broken.as_bytes()).into_owned())
+                .into_bytes(),
+        }
+    }
 }
 
 /// How a connection ended or is to end (RFC 6455, section 7.4).
@@ -108,9 +120,10 @@ impl Socket {
         self.line.receive(max).await
     }
 
-    /// Queues a message; false where the queue is full. Text that is not UTF-8 is made so.
-    pub(crate) fn send(&self, kind: Kind, content: Vec<u8>) -> Result<bool, Error> {
-        self.line.send(kind, content)
+    /// Queues a message; false where the queue is full. Text that is not UTF-8 is made so. What it counts against is
+    /// given back once the message is on the wire.
+    pub(crate) fn send(&self, kind: Kind, content: Vec<u8>, held: Held) -> Result<bool, Error> {
+        self.line.send(kind, content, held)
     }
 
     /// Queues a ping; false where the queue is full. At most 125 bytes go along.
@@ -164,7 +177,8 @@ impl Pending {
         let pending = Pending {
             line,
             role,
-            max_message_size: usize::try_from(max_message_size).unwrap_or(usize::MAX),
+            // A peer that only announces a message has room made for it.
+            max_message_size: usize::try_from(max_message_size.min(limits.memory)).unwrap_or(usize::MAX),
         };
         (socket, pending)
     }

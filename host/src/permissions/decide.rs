@@ -215,7 +215,11 @@ fn check_address(permissions: &Permissions, target: &Target, asked: IpAddr) -> R
         .addresses()
         .filter(|address| !is_open(permissions, target, *address))
         .collect();
-    let Some(&first) = closed.first() else {
+    // A metadata address is the reason before any other: `learned` must not take the cure for one.
+    let metadata = closed
+        .iter()
+        .find(|address| special::class(**address) == Class::Metadata);
+    let Some(&first) = metadata.or(closed.first()) else {
         return Ok(GrantedAddr {
             address: SocketAddr::new(reach.dial, target.port),
         });

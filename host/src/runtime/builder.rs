@@ -124,7 +124,9 @@ impl Builder {
                 },
                 limits: Arc::new(self.limits),
                 console: self.console.unwrap_or_else(|| Arc::new(StandardConsole)),
-                resolver: self.resolver.unwrap_or_else(|| Arc::new(SystemResolver)),
+                resolver: self
+                    .resolver
+                    .unwrap_or_else(|| Arc::new(SystemResolver::default())),
                 trust: Arc::default(),
                 gauges: Arc::default(),
                 turns: Turns::new(),

@@ -27,6 +27,10 @@ const LAST_WORDS: usize = 4 << 10;
 /// Elements that the guest's function tables may have.
 const TABLE_ELEMENTS: usize = 100_000;
 
+/// How many times its own memory the host holds of a guest's content for peers that are slow to take it: a guest that
+/// sends many the same has it once.
+const OUTGOING: u64 = 8;
+
 /// The data of one store.
 pub(crate) struct State {
     /// Handles that the guest holds.
@@ -53,6 +57,8 @@ pub(crate) struct State {
     calls: Arc<Semaphore>,
     /// KiB of request content that may be held for it.
     pub(crate) request_buffer: Arc<Semaphore>,
+    /// KiB of its content that may be held for peers that are slow to take it.
+    pub(crate) outgoing_buffer: Arc<Semaphore>,
     /// Its servers, to be closed from outside.
     pub(crate) servers: Servers,
     /// Bounds its memory.
@@ -90,6 +96,11 @@ impl State {
             connector: Arc::new(Connector::new(dialer, trust, outgoing, limits.clone(), sockets)),
             waits: Arc::new(Semaphore::new(limits.parked as usize)),
             calls: Arc::new(Semaphore::new(limits.calls())),
+            outgoing_buffer: Arc::new(Semaphore::new(
+                usize::try_from(limits.memory.saturating_mul(OUTGOING) >> 10)
+                    .unwrap_or(usize::MAX)
+                    .min(Semaphore::MAX_PERMITS),
+            )),
             request_buffer: Arc::new(Semaphore::new(
                 usize::try_from(limits.request_buffer >> 10)
                     .unwrap_or(usize::MAX)

@@ -106,6 +106,9 @@ impl Connector {
             .clone()
             .try_acquire_owned()
             .map_err(|_| Error::limit("sockets", self.limits.sockets, "too many WebSockets are open"))?;
+        let protocols = request.protocols.iter().map(String::as_str);
+        let start: Vec<_> = std::iter::once(&*request.url).chain(protocols).collect();
+        headers::check_given(&start, &request.headers, &self.limits)?;
         let timeout = request.timeout;
         let handshake = self.shake_hands(&request);
         let (protocol, answer) = match Instant::now().checked_add(timeout) {

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::{Sink, Stream};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
@@ -33,6 +34,8 @@ pub(super) struct Driver {
     deadline: Option<Pin<Box<Sleep>>>,
     /// Something is written that may not be on the wire yet.
     unflushed: bool,
+    /// What that counts against.
+    sending: Vec<OwnedSemaphorePermit>,
     /// Our close frame is written.
     said_goodbye: bool,
     /// What the last event will say.
@@ -62,6 +65,7 @@ impl Driver {
             line,
             deadline: None,
             unflushed: false,
+            sending: Vec::new(),
             said_goodbye: false,
             outcome: None,
             failed: false,
@@ -193,7 +197,10 @@ impl Driver {
         let mut socket = Pin::new(socket);
         while socket.as_mut().poll_ready(context)?.is_ready() {
             let message = match self.line.next_out() {
-                Some(Outgoing::Message(message)) => message,
+                Some(Outgoing::Message(message, held)) => {
+                    self.sending.extend(held);
+                    message
+                }
                 Some(Outgoing::Close(frame)) => {
                     self.said_goodbye = true;
                     Message::Close(Some(frame))
@@ -205,6 +212,7 @@ impl Driver {
         }
         if self.unflushed && socket.poll_flush(context)?.is_ready() {
             self.unflushed = false;
+            self.sending.clear();
         }
         Ok(())
     }

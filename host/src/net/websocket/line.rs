@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::Utf8Bytes;
 
-use super::super::body::{Body, PIECE};
+use super::super::body::{Body, Held, PIECE};
 use super::super::error::Error;
 use super::{Event, Farewell, Kind};
 use crate::limits::Limits;
@@ -52,7 +52,8 @@ pub(super) struct Line {
 struct State {
     inbox: VecDeque<Event>,
     inbox_bytes: usize,
-    outbox: VecDeque<Message>,
+    /// With what the large ones count against.
+    outbox: VecDeque<(Message, Held)>,
     outbox_bytes: usize,
     /// What this end says goodbye with, until it is on its way.
     farewell: Option<Farewell>,
@@ -81,7 +82,7 @@ pub(super) enum Phase {
 
 /// The next thing to write.
 pub(super) enum Outgoing {
-    Message(Message),
+    Message(Message, Held),
     Close(CloseFrame),
 }
 
@@ -121,32 +122,34 @@ impl Line {
         }
     }
 
-    pub(super) fn send(&self, kind: Kind, content: Vec<u8>) -> Result<bool, Error> {
-        self.queue(content.len(), || match kind {
+    pub(super) fn send(&self, kind: Kind, content: Vec<u8>, held: Held) -> Result<bool, Error> {
+        let message = match kind {
             Kind::Binary => Message::Binary(content.into()),
             Kind::Text => Message::Text(match String::from_utf8(content) {
                 Ok(text) => text.into(),
                 Err(broken) => String::from_utf8_lossy(broken.as_bytes()).into_owned().into(),
             }),
-        })
+        };
+        self.queue(message, held)
     }
 
     pub(super) fn ping(&self, payload: Bytes) -> Result<bool, Error> {
-        self.queue(payload.len(), || Message::Ping(payload))
+        self.queue(Message::Ping(payload), None)
     }
 
-    fn queue(&self, length: usize, message: impl FnOnce() -> Message) -> Result<bool, Error> {
+    fn queue(&self, message: Message, held: Held) -> Result<bool, Error> {
         let mut state = self.lock();
         if !matches!(state.phase, Phase::Open | Phase::Failing) {
             return Err(Error::ConnectionClosed);
         }
-        let cost = length + OVERHEAD;
+        // By what it has become: text that was made UTF-8 has grown.
+        let cost = message.len() + OVERHEAD;
         // One message always fits, however large it is.
         if state.outbox_bytes > 0 && state.outbox_bytes + cost > self.outbox_limit {
             return Ok(false);
         }
         state.outbox_bytes += cost;
-        state.outbox.push_back(message());
+        state.outbox.push_back((message, held));
         drop(state);
         self.task.wake();
         Ok(true)
@@ -179,7 +182,10 @@ impl Line {
     }
 
     /// Says goodbye, unless that has begun.
-    pub(super) fn hang_up(&self, farewell: Farewell) {
+    pub(super) fn hang_up(&self, mut farewell: Farewell) {
+        // It may have to wait, and only its beginning goes out.
+        let most = farewell.reason.floor_char_boundary(LONGEST_REASON);
+        farewell.reason = farewell.reason[..most].to_owned();
         let mut state = self.lock();
         if state.phase == Phase::Open {
             state.phase = Phase::HangingUp;
@@ -233,7 +239,7 @@ impl Line {
         if matches!(state.phase, Phase::PeerGone | Phase::Settled) {
             return None;
         }
-        if let Some(message) = state.outbox.pop_front() {
+        if let Some((message, held)) = state.outbox.pop_front() {
             let was_full = state.outbox_bytes > self.outbox_limit / 2;
             state.outbox_bytes -= message.len() + OVERHEAD;
             let has_room = was_full && state.outbox_bytes <= self.outbox_limit / 2;
@@ -241,7 +247,7 @@ impl Line {
             if has_room {
                 self.writable.notify_waiters();
             }
-            return Some(Outgoing::Message(message));
+            return Some(Outgoing::Message(message, held));
         }
         if state.phase == Phase::Failing && !state.abandoned {
             return None;

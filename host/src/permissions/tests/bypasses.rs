@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::{allow, ask, ask_name, ip, net, target};
-use crate::permissions::{Permissions, decide_addr, decide_name};
+use crate::permissions::{Learned, Permissions, decide_addr, decide_name};
 
 /// Everything that an allow rule can open without naming private space.
 fn open_internet() -> Permissions {
@@ -178,4 +178,14 @@ fn a_redirect_from_https_to_http_is_another_target() {
     assert_eq!(ask_name(&permissions, "https://example.com/"), Ok(()));
     assert!(ask_name(&permissions, "http://example.com/").is_err());
     assert!(ask_name(&permissions, "http://example.com:443/").is_err());
+}
+
+#[test]
+fn a_metadata_address_as_the_second_that_a_target_reaches() {
+    // The server of a Teredo address, behind a client that is special for another reason.
+    let mut learned = Learned::new(Permissions::none());
+    let (granted, _) = learned.name(&target("http://[2001:0:a9fe:a9fe::f5ff:fffa]/"));
+    assert!(granted.is_err());
+    assert_eq!(learned.flags(), Vec::<String>::new());
+    assert!(learned.name(&target("http://169.254.169.254/")).0.is_err());
 }

@@ -1,11 +1,17 @@
 //! Tables of rules and decisions, by file: `rules` (parsing, printing), `addresses` (classes, unwrapping),
 //! `outgoing`, `refusals` and `listening` (decisions), `bypasses` (ways around them that must stay closed).
+//! `properties` compares the code with a `model` of the design (which has its addresses from `registry`) over random
+//! `cases`.
 
 mod addresses;
 mod bypasses;
+mod cases;
 mod listening;
+mod model;
 mod outgoing;
+mod properties;
 mod refusals;
+mod registry;
 mod rules;
 
 use std::net::IpAddr;

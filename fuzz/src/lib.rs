@@ -1,0 +1,27 @@
+//! The functions of `host/src/fuzzing/`, for libFuzzer.
+//!
+//! They are compiled with the host's own sources, as modules of this crate with the same names: most of what they try is
+//! not public, and the host as a whole is too large to be instrumented.
+#![allow(dead_code, unused_imports, reason = "most of the host is not tried here")]
+
+#[path = "../../host/src/fuzzing/mod.rs"]
+mod fuzzing;
+#[path = "../../host/src/limits/mod.rs"]
+mod limits;
+#[path = "../../host/src/net/mod.rs"]
+mod net;
+#[path = "../../host/src/permissions/mod.rs"]
+mod permissions;
+
+macro_rules! targets {
+    ($($name:ident)*) => {
+        $(
+            /// The target of this name.
+            pub fn $name(data: &[u8]) {
+                fuzzing::$name(data);
+            }
+        )*
+    };
+}
+
+targets! { guest_target head limits redirect rule url_target }
