@@ -83,7 +83,8 @@ pub(crate) fn with_query(url: &str, query: &[(Vec<u8>, Vec<u8>)]) -> String {
     let mut result = base.to_owned();
     match base.find('?') {
         None => result.push('?'),
-        Some(_) if base.ends_with(['?', '&']) => {}
+        // Behind nothing, or behind a separator; a `?` within the query is neither.
+        Some(start) if start + 1 == base.len() || base.ends_with('&') => {}
         Some(_) => result.push('&'),
     }
     for (index, (name, value)) in query.iter().enumerate() {
@@ -158,6 +159,7 @@ mod tests {
             ("http://a/", "http://a/?k+1=v%26"),
             ("http://a/?", "http://a/?k+1=v%26"),
             ("http://a/?b=c", "http://a/?b=c&k+1=v%26"),
+            ("http://a/?b?", "http://a/?b?&k+1=v%26"),
             ("http://a/#f?", "http://a/?k+1=v%26#f?"),
         ];
         for (url, expected) in table {

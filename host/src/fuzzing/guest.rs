@@ -33,10 +33,6 @@ pub(crate) fn guest_target(data: &[u8]) {
     let with_scheme = target::with_scheme("http", text);
     assert!(with_scheme.ends_with(text) && with_scheme.contains("://"));
     assert_eq!(target::with_scheme("ws", &with_scheme), with_scheme);
-    // Known, and to be mended in the guest: behind a query that itself ends in `?` the `&` is missing.
-    if text.ends_with('?') && text.find('?') < Some(text.len() - 1) {
-        return;
-    }
     let extended = target::with_query(text, &added);
     if !text.contains('#') {
         expected.extend(added);
