@@ -8,7 +8,7 @@ use wasmtime::component::{Accessor, HasSelf, Resource};
 use super::generated::atoll::net::websocket as wit;
 use super::types;
 use super::wit::ErrorCode;
-use crate::net::websocket::{Event, Farewell, Kind, Request, Socket};
+use crate::net::websocket::{Event, Farewell, Kind, Request, Socket, text};
 use crate::runtime::State;
 
 /// A connection in the guest's hands. Shared, as a `receive` may outlive the handle's borrow.
@@ -74,7 +74,10 @@ impl wit::HostSocket for State {
             return Ok(socket.send(kind, content, None).map_err(Into::into));
         }
         // More than the queue is meant for, which it takes where it is empty.
-        let content = kind.clean(content);
+        let content = match kind {
+            Kind::Binary => content,
+            Kind::Text => text(content).into_bytes(),
+        };
         Ok(types::place(self, &content)
             .and_then(|place| socket.send(kind, content, Some(place)))
             .map_err(Into::into))

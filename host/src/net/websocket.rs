@@ -47,16 +47,10 @@ pub(crate) enum Kind {
     Binary,
 }
 
-impl Kind {
-    /// The content as it goes out: text that is not UTF-8 is made so.
-    pub(crate) fn clean(self, content: Vec<u8>) -> Vec<u8> {
-        match self {
-            Kind::Binary => content,
-            Kind::Text => String::from_utf8(content)
-                .unwrap_or_else(|broken| String::from_utf8_lossy(broken.as_bytes()).into_owned())
-                .into_bytes(),
-        }
-    }
+/// Text as it goes out: what is not UTF-8 is made so.
+pub(crate) fn text(content: Vec<u8>) -> String {
+    String::from_utf8(content)
+        .unwrap_or_else(|broken| String::from_utf8_lossy(broken.as_bytes()).into_owned())
 }
 
 /// How a connection ended or is to end (RFC 6455, section 7.4).

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -111,7 +111,7 @@ fn new_pool(dialer: &Arc<Dialer>, trust: &Arc<Trust>, tls: Option<tls::Client>, 
         .build(Connector {
             dialer: dialer.clone(),
             trust: trust.clone(),
-            tls,
+            tls: Arc::new(tls.map_or_else(OnceLock::new, OnceLock::from)),
         })
 }
 
@@ -125,8 +125,8 @@ fn connection_window(limits: &Limits) -> u32 {
 pub(super) struct Connector {
     dialer: Arc<Dialer>,
     trust: Arc<Trust>,
-    /// The usual client is made when it is first needed.
-    tls: Option<tls::Client>,
+    /// Made when it is first needed, and kept, so that its connections can resume each other's sessions.
+    tls: Arc<OnceLock<tls::Client>>,
 }
 
 impl Connector {
@@ -137,9 +137,12 @@ impl Connector {
         if target.scheme == Scheme::Http {
             return Ok(Link::new(Stream::Plain(stream)));
         }
-        let client = match self.tls {
+        let client = match self.tls.get() {
             Some(client) => client,
-            None => tls::Client::new(&self.trust, None, Protocols::Http)?,
+            None => {
+                let client = tls::Client::new(&self.trust, None, Protocols::Http)?;
+                self.tls.get_or_init(|| client)
+            }
         };
         let handshake = client.shake_hands(stream, &target.host);
         match tokio::time::timeout(HANDSHAKE, handshake).await {

@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::Utf8Bytes;
 
 use super::super::body::{Body, Held, PIECE};
 use super::super::error::Error;
-use super::{Event, Farewell, Kind};
+use super::{Event, Farewell, Kind, text};
 use crate::limits::Limits;
 
 /// Messages that wait for the guest before the task reads no more.
@@ -125,10 +125,7 @@ impl Line {
     pub(super) fn send(&self, kind: Kind, content: Vec<u8>, held: Held) -> Result<bool, Error> {
         let message = match kind {
             Kind::Binary => Message::Binary(content.into()),
-            Kind::Text => Message::Text(match String::from_utf8(content) {
-                Ok(text) => text.into(),
-                Err(broken) => String::from_utf8_lossy(broken.as_bytes()).into_owned().into(),
-            }),
+            Kind::Text => Message::Text(text(content).into()),
         };
         self.queue(message, held)
     }
