@@ -15,6 +15,7 @@ mod net;
 mod prelude;
 mod problem;
 mod scheduler;
+mod session;
 mod slice;
 mod task;
 mod vm;

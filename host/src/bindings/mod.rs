@@ -4,6 +4,7 @@
 mod console;
 mod http_client;
 mod http_server;
+mod terminal;
 mod timer;
 mod types;
 mod websocket;

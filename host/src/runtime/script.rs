@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
+use crate::bindings::generated::Mode;
+
 /// A script to run: its text, and what it may know of its start.
 #[derive(Debug, Clone)]
 pub struct Script {
@@ -14,6 +16,8 @@ pub struct Script {
     pub(super) arguments: Vec<String>,
     /// `process.env`.
     pub(super) environment: Vec<(String, String)>,
+    /// What becomes of it.
+    pub(super) mode: Mode,
 }
 
 impl Script {
@@ -24,6 +28,15 @@ impl Script {
             source: source.into(),
             arguments: Vec::new(),
             environment: Vec::new(),
+            mode: Mode::Script,
+        }
+    }
+
+    /// What is typed at the runtime's terminal, line by line.
+    pub(crate) fn session() -> Script {
+        Script {
+            mode: Mode::Session,
+            ..Script::new("repl", "")
         }
     }
 
