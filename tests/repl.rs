@@ -20,6 +20,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials![
         waiting_for_a_line_is_no_running,
         servers_serve_between_the_lines,
+        line_ends_of_other_systems,
         too_much_unfinished_input_is_refused,
         a_line_without_end_is_refused,
         interrupt_ends_a_session_of_a_pipe,
@@ -150,6 +151,15 @@ fn servers_serve_between_the_lines() -> Result<(), Failed> {
     assert_eq!(get(address, "/")?.text(), "answer 42");
     // The end of the input is the end of the server.
     session.finish()?.expect_code(0)?;
+    Ok(())
+}
+
+fn line_ends_of_other_systems() -> Result<(), Failed> {
+    let mut session = piped(&[])?;
+    session.type_in("1 + 1\r\nfunction f()\r\nreturn [[\r\n]] end\r\n#f(), 'no line feed'")?;
+    let finished = session.finish()?;
+    finished.expect_code(0)?;
+    assert_eq!((finished.out(), finished.err()), ("2\n0\tno line feed\n".to_owned(), String::new()));
     Ok(())
 }
 
