@@ -15,6 +15,7 @@ mod examples;
 mod harness;
 mod hostile;
 mod limits;
+mod modules;
 mod permissions;
 mod policy;
 mod server;
@@ -55,6 +56,7 @@ fn trials() -> Result<Vec<Trial>, Failed> {
     trials.extend(examples::trials());
     trials.extend(hostile::trials());
     trials.extend(limits::trials());
+    trials.extend(modules::trials());
     trials.extend(permissions::trials());
     trials.extend(policy::trials());
     trials.extend(server::trials());
