@@ -18,6 +18,7 @@ mod limits;
 mod modules;
 mod permissions;
 mod policy;
+mod project;
 mod server;
 mod stress;
 mod tidy;
@@ -59,6 +60,7 @@ fn trials() -> Result<Vec<Trial>, Failed> {
     trials.extend(modules::trials());
     trials.extend(permissions::trials());
     trials.extend(policy::trials());
+    trials.extend(project::trials());
     trials.extend(server::trials());
     trials.extend(stress::trials());
     trials.extend(tidy::trials());

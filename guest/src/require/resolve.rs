@@ -5,6 +5,7 @@
 //! project, and asks for Luau sources and `.luaurc` only.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use super::aliases::{Aliases, is_name};
 use super::path::{self, INIT, ModulePath};
@@ -61,10 +62,10 @@ pub(super) struct Resolver<F> {
     /// Modules that were found, by their paths.
     found: BTreeMap<ModulePath, File>,
     /// What the `.luaurc` in a folder says, and what messages call that file; none where there is no such file.
-    configs: BTreeMap<ModulePath, Option<Config>>,
+    configs: BTreeMap<ModulePath, Option<Rc<Config>>>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Config {
     name: String,
     aliases: Aliases,
@@ -274,7 +275,7 @@ impl<F: Files> Resolver<F> {
     }
 
     /// The folder's `.luaurc`, if it has one.
-    fn config(&mut self, wanted: &str, folder: &ModulePath) -> Result<Option<Config>, String> {
+    fn config(&mut self, wanted: &str, folder: &ModulePath) -> Result<Option<Rc<Config>>, String> {
         if let Some(config) = self.configs.get(folder) {
             return Ok(config.clone());
         }
@@ -286,10 +287,10 @@ impl<F: Files> Resolver<F> {
                 let content = self.files.read(&file.path).map_err(because)?;
                 let aliases =
                     Aliases::parse(&content).map_err(|problem| because(format!("{}{problem}", file.name)))?;
-                Some(Config {
+                Some(Rc::new(Config {
                     name: file.name,
                     aliases,
-                })
+                }))
             }
         };
         self.configs.insert(folder.clone(), config.clone());

@@ -116,7 +116,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         name: "module-bytes",
-        meaning: "bytes of one; of all, 16 times as many",
+        meaning: "bytes of such a file; of all, 16 times",
         get: |limits| size(limits.module_bytes),
         set: |limits, text| bytes(text, 1 << 10, 64 << 20).map(|value| limits.module_bytes = value),
     },
