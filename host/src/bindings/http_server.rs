@@ -9,6 +9,7 @@ use super::generated::atoll::net::http_server as wit;
 use super::types::{self, OutgoingBody};
 use super::websocket::SocketHandle;
 use super::wit::ErrorCode;
+use crate::net::error::Error;
 use crate::net::http_server::{Exchange, Identity, Incoming, Options, Server};
 use crate::runtime::{Event, State};
 
@@ -91,7 +92,11 @@ impl wit::HostServer for State {
             websockets: options.websockets,
         };
         let (limits, buffer) = (self.limits.clone(), self.request_buffer.clone());
-        let server = Server::listen(&self.guard, options, limits, buffer).await;
+        let Ok(place) = self.server_places.clone().try_acquire_owned() else {
+            let error = Error::limit("servers", limits.servers, "too many servers are open");
+            return Ok(Err(error.into()));
+        };
+        let server = Server::listen(&self.guard, options, limits, buffer, place).await;
         let server = match server {
             Ok(server) => server,
             Err(error) => return Ok(Err(error.into())),

@@ -14,6 +14,7 @@ use http::HeaderMap;
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::super::headers::Field;
 use super::super::stream::Stream;
@@ -28,6 +29,8 @@ const MOST_FIELDS: usize = 256;
 pub(super) struct Link {
     stream: Stream,
     notes: Notes,
+    /// Without one it serves one request only.
+    place: Option<OwnedSemaphorePermit>,
 }
 
 /// What is known of a connection. Clones share it.
@@ -53,9 +56,11 @@ enum Head {
 }
 
 impl Link {
-    pub(super) fn new(stream: Stream) -> Link {
+    /// `place`: its place among the connections that are kept for a next request.
+    pub(super) fn new(stream: Stream, place: Option<OwnedSemaphorePermit>) -> Link {
         Link {
             stream,
+            place,
             notes: Notes::default(),
         }
     }
@@ -109,8 +114,10 @@ impl Notes {
     fn received(&self, bytes: &[u8]) {
         let mut head = self.head();
         let Head::Begun(begun) = &mut *head else { return };
+        // Its end may have begun in what came before; all else of that was looked at then.
+        let mut seen = begun.len().saturating_sub(3);
         begun.extend_from_slice(bytes);
-        while let Some(end) = end_of_head(begun) {
+        while let Some(end) = end_of_head(&begun[seen..]).map(|end| seen + end) {
             // An interim response (RFC 9110, section 15.2) is followed by another.
             if begun.get(9) != Some(&b'1') {
                 begun.truncate(end);
@@ -118,6 +125,7 @@ impl Notes {
                 return;
             }
             begun.drain(..end);
+            seen = 0;
         }
         if begun.len() > LONGEST_HEAD {
             *head = Head::Nothing;
@@ -153,6 +161,9 @@ fn fields(head: &[u8]) -> Option<Vec<Field>> {
 impl Connection for Link {
     fn connected(&self) -> Connected {
         let connected = Connected::new().extra(self.notes.clone());
+        if self.place.is_none() {
+            connected.poison();
+        }
         if self.stream.speaks_h2() {
             connected.negotiated_h2()
         } else {
