@@ -17,6 +17,7 @@ mod hostile;
 mod limits;
 mod permissions;
 mod policy;
+mod project;
 mod server;
 mod stress;
 mod tidy;
@@ -57,6 +58,7 @@ fn trials() -> Result<Vec<Trial>, Failed> {
     trials.extend(limits::trials());
     trials.extend(permissions::trials());
     trials.extend(policy::trials());
+    trials.extend(project::trials());
     trials.extend(server::trials());
     trials.extend(stress::trials());
     trials.extend(tidy::trials());

@@ -38,6 +38,8 @@ impl Atoll {
             .current_dir(folder)
             .env("XDG_CACHE_HOME", scratch())
             .env("NO_COLOR", "1")
+            // How wide help texts are.
+            .env_remove("COLUMNS")
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

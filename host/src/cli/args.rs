@@ -13,8 +13,9 @@ use crate::limits::Limits;
     bin_name = "atoll",
     version,
     disable_help_subcommand = true,
-    after_help = "Exit codes: 0 done, 1 the script failed, 2 bad usage or permission syntax,\n\
-                  3 stopped by a limit, 130 Ctrl-C, 143 SIGTERM."
+    after_help = "Exit codes: 0 done, 1 the script or the command failed, 2 bad usage or permission syntax,\n\
+                  3 stopped by a limit, 130 Ctrl-C, 143 SIGTERM.\n\n\
+                  Example:\n  atoll init hello && cd hello && atoll run main.luau --config atoll.toml"
 )]
 pub(crate) struct Args {
     /// What to do.
@@ -33,6 +34,14 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Show what these flags and this config allow a script, as a table
     Permissions(PermissionsArgs),
+    /// Start a small project: a script, what it may do, types for editors
+    Init(InitArgs),
+    /// Write the types of the libraries, and the settings that have an editor find them
+    Types(TypesArgs),
+    /// Print completions for a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page of atoll, or of one of its commands
+    Man(ManArgs),
 }
 
 /// `atoll run`.
@@ -77,6 +86,53 @@ pub(crate) struct PermissionsArgs {
     pub(crate) limits: LimitArgs,
 }
 
+/// `atoll init`.
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Where main.luau or atoll.toml is there already, it does nothing.\n\n\
+                  Example:\n  atoll init hello"
+)]
+pub(crate) struct InitArgs {
+    /// The folder, created where it is missing
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub(crate) folder: PathBuf,
+}
+
+/// `atoll types`.
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "It writes .atoll/, types with documentation for luau-lsp, and keeps its files up to date until they are \
+                  edited. To .luaurc and .vscode/settings.json it adds what is missing; what is there stays. Other \
+                  editors have to tell luau-lsp the platform `standard` and the definition file .atoll/atoll.d.luau, \
+                  named `@atoll`.\n\n\
+                  Example:\n  atoll types my-project"
+)]
+pub(crate) struct TypesArgs {
+    /// The folder of the scripts
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub(crate) folder: PathBuf,
+}
+
+/// `atoll completions`.
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Example:\n  atoll completions bash > ~/.local/share/bash-completion/completions/atoll"
+)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL", value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// `atoll man`.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Example:\n  atoll man run | man -l -")]
+pub(crate) struct ManArgs {
+    /// A command; without one the page of atoll itself
+    #[arg(value_name = "COMMAND")]
+    pub(crate) command: Option<String>,
+}
+
 /// The flags that become `Permissions`.
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Permissions")]
@@ -118,11 +174,13 @@ pub(crate) struct WatchArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) audit: Option<PathBuf>,
 
-    /// With `audit` nothing is refused but metadata addresses, and at the end the flags that were missing are shown
+    /// `enforce`; or `audit`: nothing is refused but metadata addresses, and at the end the flags that were missing are
+    /// shown
     #[arg(
         long = "permissions",
         value_name = "MODE",
         value_enum,
+        hide_possible_values = true,
         default_value = "enforce",
         require_equals = true
     )]

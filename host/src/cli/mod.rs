@@ -1,19 +1,29 @@
 //! The command line: what was typed, and what the user gets back.
 //!
-//! `args` says what can be typed, `config` (outside) checks it, `run` and `permissions` do it.
+//! `args` says what can be typed, `config` (outside) checks it, and one file for each command does it. `project` and
+//! `settings` write the files of `init` and `types`.
 
+mod about;
 mod args;
 mod audit;
+mod init;
 mod permissions;
+mod project;
 mod run;
+mod settings;
+mod types;
 
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, Parser};
 
-pub(crate) use args::{Args, Command, LimitArgs, Mode, PermissionArgs, PermissionsArgs, RunArgs};
+pub(crate) use args::{
+    Args, Command, CompletionsArgs, InitArgs, LimitArgs, ManArgs, Mode, PermissionArgs, PermissionsArgs,
+    RunArgs, TypesArgs,
+};
 
 use crate::config::Config;
 
@@ -46,26 +56,36 @@ pub fn main() -> ExitCode {
 }
 
 fn perform(arguments: impl IntoIterator<Item = OsString>) -> Exit {
-    let args = match Args::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let args = match Args::try_parse_from(&arguments) {
         Ok(args) => args,
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             // A closed pipe is no reason to fail.
             drop(error.print());
             return Exit::Done;
         }
-        Err(error) => return usage(&first_line(&error)),
+        Err(error) => {
+            return fail(
+                Exit::Usage,
+                &format!("{}; see `{}`", first_line(&error), help_of(&arguments)),
+            );
+        }
     };
     run::log(args.log.as_deref());
     match args.command {
+        Command::Completions(args) => about::completions(&args),
+        Command::Init(args) => init::create(&args),
+        Command::Man(args) => about::man(&args),
         Command::Permissions(args) => permissions::show(args),
         Command::Run(args) => match Config::from_args(args) {
             Ok(config) => run::run(config),
             Err(error) => usage(&error.to_string()),
         },
+        Command::Types(args) => types::write(&args),
     }
 }
 
-/// clap's message without its lay-out: one line that says what is wrong, and one place to look.
+/// clap's message without its lay-out: one line that says what is wrong, and what may have been meant.
 fn first_line(error: &clap::Error) -> String {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         return "a command is missing".to_owned();
@@ -73,10 +93,48 @@ fn first_line(error: &clap::Error) -> String {
     let text = error.to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text);
     let message = text.split("\n\n").next().unwrap_or(text);
-    message.split_whitespace().collect::<Vec<_>>().join(" ")
+    let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
+    let similar = [
+        ContextKind::SuggestedArg,
+        ContextKind::SuggestedSubcommand,
+        ContextKind::SuggestedValue,
+    ]
+    .into_iter()
+    .find_map(|kind| match error.get(kind)? {
+        ContextValue::String(word) => Some(word.clone()),
+        ContextValue::Strings(words) => words.last().cloned(),
+        _ => None,
+    });
+    match similar {
+        Some(word) => format!("{line} (did you mean `{word}`?)"),
+        None => line,
+    }
+}
+
+/// Where the words that were typed are explained.
+fn help_of(arguments: &[OsString]) -> String {
+    let known = Args::command();
+    let command = arguments
+        .iter()
+        .skip(1)
+        .find_map(|word| known.find_subcommand(word));
+    match command {
+        Some(command) => format!("atoll {} --help", command.get_name()),
+        None => "atoll --help".to_owned(),
+    }
 }
 
 fn usage(message: &str) -> Exit {
-    eprintln!("error: {message}; see `atoll --help`");
-    Exit::Usage
+    fail(Exit::Usage, &format!("{message}; see `atoll --help`"))
+}
+
+fn fail(exit: Exit, message: &str) -> Exit {
+    eprintln!("error: {message}");
+    exit
+}
+
+/// Writes to standard output. A reader that has gone is no reason to fail.
+fn say(text: impl AsRef<[u8]>) {
+    let mut out = io::stdout().lock();
+    drop(out.write_all(text.as_ref()).and_then(|()| out.flush()));
 }

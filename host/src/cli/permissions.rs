@@ -18,11 +18,11 @@ const CAPABILITIES: [(&str, &str, &str); 3] = [
 pub(super) fn show(args: PermissionsArgs) -> Exit {
     let script = args.script.clone();
     if let Err(error) = std::fs::File::open(&script) {
-        return super::run::fail(Exit::Usage, &super::run::unreadable(&script, &error));
+        return super::fail(Exit::Usage, &super::run::unreadable(&script, &error));
     }
     match Policy::of(args) {
         Ok((policy, limits)) => {
-            print!("{}", table(&script, &policy.entries, &limits));
+            super::say(table(&script, &policy.entries, &limits));
             Exit::Done
         }
         Err(error) => super::usage(&error.to_string()),

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use super::Exit;
 use super::audit::AuditLog;
+use super::{Exit, fail};
 use crate::config::Config;
 use crate::net::guard::Learning;
 use crate::permissions::Permissions;
@@ -172,9 +172,4 @@ fn cache_folder() -> Option<PathBuf> {
 
 pub(super) fn unreadable(script: &Path, error: &std::io::Error) -> String {
     format!("cannot read the script {}: {error}", script.display())
-}
-
-pub(super) fn fail(exit: Exit, message: &str) -> Exit {
-    eprintln!("error: {message}");
-    exit
 }
