@@ -6,6 +6,7 @@
 mod answer;
 mod connection;
 mod content;
+mod delivery;
 mod http2;
 mod outgoing;
 
@@ -84,6 +85,8 @@ pub struct Exchange {
     reply: oneshot::Sender<Reply>,
     /// The client asks for a WebSocket.
     offer: Option<Offer>,
+    /// The connection has other requests at the same time.
+    is_shared: bool,
     limits: Arc<Limits>,
 }
 
@@ -98,6 +101,11 @@ impl Exchange {
     /// Whether the client asks for a WebSocket.
     pub(crate) fn is_upgrade(&self) -> bool {
         self.offer.is_some()
+    }
+
+    /// Whether the connection may have many responses under way, and not only this one.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.is_shared
     }
 
     /// Sends the response; a client that went away is no error. Fails on what can't go on the wire.
