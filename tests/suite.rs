@@ -14,6 +14,7 @@ mod errors;
 mod examples;
 mod harness;
 mod hostile;
+mod http2;
 mod limits;
 mod modules;
 mod permissions;
@@ -56,6 +57,7 @@ fn trials() -> Result<Vec<Trial>, Failed> {
     trials.extend(errors::trials());
     trials.extend(examples::trials());
     trials.extend(hostile::trials());
+    trials.extend(http2::trials());
     trials.extend(limits::trials());
     trials.extend(modules::trials());
     trials.extend(permissions::trials());
