@@ -159,7 +159,10 @@ fn line_ends_of_other_systems() -> Result<(), Failed> {
     session.type_in("1 + 1\r\nfunction f()\r\nreturn [[\r\n]] end\r\n#f(), 'no line feed'")?;
     let finished = session.finish()?;
     finished.expect_code(0)?;
-    assert_eq!((finished.out(), finished.err()), ("2\n0\tno line feed\n".to_owned(), String::new()));
+    assert_eq!(
+        (finished.out(), finished.err()),
+        ("2\n0\tno line feed\n".to_owned(), String::new())
+    );
     Ok(())
 }
 

@@ -1,12 +1,11 @@
 //! What `prelude/session.luau` needs to read, compile and interrupt the lines of `atoll repl`.
 
 use mlua::prelude::LuaString;
-use mlua::{ChunkMode, Function, IntoLuaMulti, Lua, Table};
+use mlua::{IntoLuaMulti, Lua, Table};
 
 use crate::bindings::terminal::{self, Input};
-use crate::problem::message_of;
 use crate::scheduler::Scheduler;
-use crate::vm;
+use crate::source::{self, Fault};
 
 /// What messages and stack traces call what was typed.
 const NAME: &str = "repl";
@@ -16,7 +15,7 @@ const NAME: &str = "repl";
 /// - `read_line(continues)` parks the coroutine until there is `"line", text`, `"abandoned"` or `"end"`;
 /// - `attend()` parks it until the person interrupts (true), or `settle()` is called or nothing else is left to wait for
 ///   (false);
-/// - `compile(source)` returns the function, or nil and what is wrong;
+/// - `compile_line(source)` returns the function, or nil and what is wrong;
 /// - `leave()` ends the program.
 ///
 /// # Errors
@@ -58,8 +57,13 @@ pub(crate) fn install(lua: &Lua, natives: &Table, scheduler: &Scheduler) -> mlua
     })?;
     natives.raw_set("settle", settle)?;
 
-    let compile = lua.create_function(|lua, source: LuaString| Ok(compiled(lua, &source.as_bytes())))?;
-    natives.raw_set("compile_line", compile)?;
+    let compile_line = lua.create_function(|lua, line: LuaString| {
+        Ok(match source::compile(lua, NAME, &line.as_bytes()) {
+            Ok(function) => (Some(function), None),
+            Err(Fault::Syntax(problem) | Fault::Other(problem)) => (None, Some(problem)),
+        })
+    })?;
+    natives.raw_set("compile_line", compile_line)?;
 
     let scheduler = scheduler.clone();
     let leave = lua.create_function(move |_, ()| {
@@ -67,20 +71,4 @@ pub(crate) fn install(lua: &Lua, natives: &Table, scheduler: &Scheduler) -> mlua
         Ok(())
     })?;
     natives.raw_set("leave", leave)
-}
-
-/// The function that a text is, or what is wrong with it.
-fn compiled(lua: &Lua, source: &[u8]) -> (Option<Function>, Option<String>) {
-    let text = match vm::text_of(source) {
-        Ok(text) => text,
-        Err((line, fault)) => return (None, Some(format!("{NAME}:{line}: {fault}"))),
-    };
-    let chunk = lua
-        .load(text.as_ref())
-        .set_name(format!("@{NAME}"))
-        .set_mode(ChunkMode::Text);
-    match chunk.into_function() {
-        Ok(function) => (Some(function), None),
-        Err(problem) => (None, Some(message_of(&problem))),
-    }
 }

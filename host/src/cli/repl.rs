@@ -20,6 +20,10 @@ pub(super) fn run(config: &Config) -> Exit {
         Ok(builder) => builder,
         Err(exit) => return exit,
     };
+    let script = match Script::session() {
+        Ok(script) => run::equip(script, config),
+        Err(error) => return fail(Exit::Failed, &format!("cannot open the working folder: {error}")),
+    };
     let (terminal, asked) = Terminal::new();
     let is_interactive = io::stdin().is_terminal() && io::stdout().is_terminal();
     let started = match is_interactive {
@@ -39,7 +43,7 @@ pub(super) fn run(config: &Config) -> Exit {
     let mode = lines::Mode::current();
     let session = Session {
         runtime,
-        script: run::equip(Script::session(), config),
+        script,
         terminal,
         is_interactive,
         has_deadline: config.limits.wall.is_some(),
