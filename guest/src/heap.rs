@@ -13,6 +13,12 @@ use mlua::{Lua, Table};
 use crate::content::no_memory;
 use crate::problem::Problem;
 
+/// Bytes that reading and compiling a line of a session may take where the heap is full.
+const ROOM_FOR_LINE: usize = 64 * 1024;
+
+/// Bytes by which lines may pass the limit, all together.
+const OVERDRAFT: usize = 1024 * 1024;
+
 /// The Luau heap and what is known of its garbage.
 pub(crate) struct Heap {
     /// Bytes that it may hold.
@@ -50,6 +56,14 @@ impl Heap {
     /// Bytes that it may hold.
     pub(crate) fn limit(&self) -> usize {
         self.limit
+    }
+
+    /// Leaves room for a line of a session, whatever the heap is full of: how else would a person empty it.
+    pub(crate) fn leave_room_for_line(&self, lua: &Lua) {
+        let wanted = lua.used_memory().saturating_add(ROOM_FOR_LINE);
+        let limit = wanted.clamp(self.limit, self.limit.saturating_add(OVERDRAFT));
+        // Only a state of somebody else's could refuse it.
+        let _ = lua.set_memory_limit(limit);
     }
 
     /// Runs `work`, which makes Luau values of at most `coming` bytes. Where those surely fit, it is spared the protected calls

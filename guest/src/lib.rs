@@ -5,7 +5,7 @@
 //! decides nothing about permissions.
 //!
 //! Reading order: [`vm`] builds the virtual machine, [`scheduler`] parks and resumes coroutines,
-//! [`prelude`] is the Luau half of every function that waits or throws; [`task`], [`net`], [`json`], [`base64`], [`crypto`] and
+//! [`prelude`] is the Luau half of every function that waits or throws; [`task`], [`net`], [`require`], [`json`], [`base64`], [`crypto`] and
 //! [`process`] are the Rust halves.
 
 mod base64;
@@ -21,8 +21,11 @@ mod net;
 mod prelude;
 mod problem;
 mod process;
+mod require;
 mod scheduler;
+mod session;
 mod slice;
+mod source;
 mod task;
 mod vm;
 

@@ -17,6 +17,8 @@ pub(crate) struct Libraries {
     pub(crate) handle_request: Function,
     /// Runs a WebSocket's handlers: `deliver(websocket)`.
     pub(crate) deliver: Function,
+    /// Runs what is typed, to the end of the input.
+    pub(crate) session: Function,
 }
 
 /// Sets the globals of scripts.
@@ -35,7 +37,8 @@ pub(crate) fn load(lua: &Lua, natives: &Table) -> mlua::Result<Libraries> {
     let libraries: Table = chunk(lua, include_str!("prelude/libraries.luau"))?.call((natives, &core))?;
     libraries.raw_set("net", net)?;
     libraries.raw_set("task", task)?;
-    chunk(lua, include_str!("prelude/globals.luau"))?.call::<()>((natives, values, libraries))?;
+    chunk(lua, include_str!("prelude/globals.luau"))?.call::<()>((natives, &values, &libraries))?;
+    chunk(lua, include_str!("prelude/require.luau"))?.call::<()>((natives, &core, libraries))?;
     Ok(Libraries {
         drivers: Drivers {
             wake: core.raw_get("wake")?,
@@ -43,6 +46,7 @@ pub(crate) fn load(lua: &Lua, natives: &Table) -> mlua::Result<Libraries> {
         },
         handle_request,
         deliver,
+        session: chunk(lua, include_str!("prelude/session.luau"))?.call((natives, &core, values))?,
     })
 }
 

@@ -123,7 +123,7 @@ fn callbacks(run: &str, callback: &str) -> Guest {
         (func $return
           (call $task-return (i32.const 0) (i32.const 0) (i32.const 32) (i32.const 0) (i32.const 32) (i32.const 0)
             (i32.const 32) (i32.const 0)))
-        (func (export "[async-lift]run") (param i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32) (result i32)
+        (func (export "[async-lift]run") (param i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)
           (global.set $case (local.get 3)) {run})
         (func (export "[callback][async-lift]run") (param i32 i32 i32) (result i32) {callback})"#
     ))
@@ -230,7 +230,9 @@ fn recursion_that_calls_the_host() -> Result<(), Failed> {
         .map(|number| format!("(call $down{number} (i32.const 1))"))
         .collect();
     let guest = guest.functions(functions).cases(&cases);
-    let scene = Scene::new().net("127.0.0.1")?.listen()?.limit("run=20")?;
+    let scene = Scene::new().net("127.0.0.1")?.listen()?;
+    // None of those that are dropped is gone before the guest gives way.
+    let scene = scene.limit("servers=100000")?.limit("run=20")?;
     for ended in scene.cases(&guest, cases.len())? {
         ended.limited("limit stack")?.within(32)?;
     }
