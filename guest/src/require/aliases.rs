@@ -77,10 +77,8 @@ impl Aliases {
                     ": the alias {name:?} is too long or has control characters: at most {LONGEST} bytes of text"
                 ));
             }
-            if aliases
-                .insert(name.to_ascii_lowercase(), Cow::into_owned(value))
-                .is_some()
-            {
+            let name = name.to_ascii_lowercase();
+            if aliases.insert(name.clone(), Cow::into_owned(value)).is_some() {
                 return Err(format!(
                     ": the alias {name:?} is there twice; capitals make no difference"
                 ));
