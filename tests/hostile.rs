@@ -5,6 +5,7 @@
 
 mod beyond;
 mod bypasses;
+mod files;
 mod floods;
 mod guest;
 mod handles;
@@ -33,6 +34,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(60);
 pub(crate) fn trials() -> Vec<Trial> {
     let mut all = beyond::trials();
     all.extend(bypasses::trials());
+    all.extend(files::trials());
     all.extend(floods::trials());
     all.extend(handles::trials());
     all.extend(order::trials());

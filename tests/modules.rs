@@ -1,6 +1,7 @@
 //! `require` where a case cannot show it: links and pipes, folders that are generated, floods. The rules themselves are in
 //! `cases/modules/`.
 
+mod embedding;
 mod floods;
 mod links;
 
@@ -16,6 +17,7 @@ use crate::harness::trials;
 /// The tests of this file and of those below it.
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = trials![names_as_typed_from_anywhere, the_root_of_a_project];
+    trials.extend(embedding::trials());
     trials.extend(floods::trials());
     trials.extend(links::trials());
     trials
@@ -68,7 +70,7 @@ fn names_as_typed_from_anywhere() -> Result<(), Failed> {
     let folder = project(
         "names_as_typed",
         &[
-            ("app/.luaurc", "{}"),
+            ("app/atoll.toml", ""),
             ("app/src/main.luau", "require('../lib/x')"),
             ("app/lib/x.luau", "error('here')"),
             ("elsewhere/x.txt", ""),

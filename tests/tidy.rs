@@ -11,6 +11,7 @@ use crate::harness::{root, trials};
 pub(crate) fn trials() -> Vec<Trial> {
     trials![
         sockets_open_in_two_files,
+        files_open_in_few_places,
         unsafe_is_absent,
         permissions_are_pure,
         each_interface_has_its_binding,
@@ -122,6 +123,33 @@ fn sockets_open_in_two_files() -> Result<(), Failed> {
         &words,
         "sockets are opened and names resolved only in net/dial.rs and net/listen.rs",
     )
+}
+
+/// What a guest asks for comes through `bindings`, `net` and `runtime`; of these only the runtime opens files, before there
+/// is a guest: the main script, and the folder of the cache.
+fn files_open_in_few_places() -> Result<(), Failed> {
+    let doors = [
+        "host/src/cli/",
+        "host/src/config/",
+        "host/src/fuzzing/",
+        "host/src/project/",
+        "host/src/runtime/engine.rs",
+        "host/src/runtime/script.rs",
+    ];
+    let others: Vec<PathBuf> = files("host/src", ".rs")?
+        .into_iter()
+        .filter(|path| !doors.iter().any(|door| relative(path).starts_with(door)))
+        .collect();
+    let words = [
+        "std::fs",
+        "tokio::fs",
+        "cap_std",
+        "cap_fs_ext",
+        "open_ambient",
+        "File::open",
+        "OpenOptions",
+    ];
+    forbid(&others, &words, "a script's files are read in project/ only")
 }
 
 fn unsafe_is_absent() -> Result<(), Failed> {

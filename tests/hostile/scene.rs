@@ -6,7 +6,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use atoll::{Console, Event, Limits, Output, Permissions, RunError, Runtime, Script, ScriptError, Stop};
+use atoll::{
+    Console, Event, Limits, Modules, Output, Permissions, RunError, Runtime, Script, ScriptError, Stop,
+};
 use libtest_mimic::Failed;
 
 use super::guest::Guest;
@@ -128,6 +130,7 @@ impl Console for Current {
 pub(crate) struct Scene {
     permissions: Permissions,
     limits: Limits,
+    modules: Modules,
 }
 
 /// How an attack ended.
@@ -156,6 +159,7 @@ impl Scene {
                 drain: Duration::from_millis(200),
                 ..Limits::default()
             },
+            modules: Modules::none(),
         }
     }
 
@@ -180,6 +184,12 @@ impl Scene {
     pub(crate) fn limit(mut self, assignment: &str) -> Result<Scene, Failed> {
         self.limits.set(assignment)?;
         Ok(self)
+    }
+
+    /// The attacker may read these.
+    pub(crate) fn modules(mut self, modules: Modules) -> Scene {
+        self.modules = modules;
+        self
     }
 
     /// It may take so long altogether.
@@ -238,7 +248,7 @@ impl Scene {
             let pulse = Pulse::start(address);
             let mut all = Vec::new();
             for case in 0..cases {
-                all.push(once(&hostile, &console, case, peer.clone()).await?);
+                all.push(once(&hostile, &console, &self.modules, case, peer.clone()).await?);
             }
             tokio::task::spawn_blocking(move || pulse.end()).await??;
             tokio::task::spawn_blocking(move || ask(address)).await??;
@@ -262,6 +272,7 @@ impl Scene {
 async fn once<T: Send + 'static>(
     hostile: &Runtime,
     console: &Mutex<Words>,
+    modules: &Modules,
     case: usize,
     peer: Option<impl FnOnce(SocketAddr) -> Result<T, Failed> + Send + 'static>,
 ) -> Result<Ended, Failed> {
@@ -277,7 +288,7 @@ async fn once<T: Send + 'static>(
             .await?
             .map(Some)
     };
-    let script = Script::new("hostile.wasm", "x".repeat(case));
+    let script = Script::new("hostile.wasm", "x".repeat(case)).modules(modules.clone());
     let run = hostile.run_until(&script, &words.stop);
     let both = async { tokio::join!(run, peer) };
     let (result, peer) = tokio::time::timeout(PATIENCE, both).await.map_err(|_| {

@@ -28,7 +28,7 @@ fn modules_that_load_deep_inside_of_each_other() -> Result<(), Failed> {
         -- A failure is final, and others are not touched by it.
         print(select(2, pcall(require, './1000')) == problem, require('./59'))";
     let chain = |wait: &str| -> Result<PathBuf, Failed> {
-        let folder = project("deep", &[(".luaurc", "{}"), ("main.luau", main)])?;
+        let folder = project("deep", &[("atoll.toml", ""), ("main.luau", main)])?;
         fs::write(folder.join("0.luau"), "return 0")?;
         for number in 1..=1000 {
             let text = format!("{wait}return require('./{}') + 1", number - 1);
@@ -63,7 +63,7 @@ fn a_flood_of_missing_modules() -> Result<(), Failed> {
             if i % 2000 == 0 then task.wait() end
         end
         print(gcinfo() < 20000)";
-    let folder = project("missing", &[(".luaurc", "{}"), ("main.luau", main)])?;
+    let folder = project("missing", &[("atoll.toml", ""), ("main.luau", main)])?;
     expect(&output(&folder)?, &["true"])
 }
 
@@ -74,7 +74,7 @@ fn a_flood_of_modules() -> Result<(), Failed> {
             if ok then count += 1 else problem = found end
         end
         print(count, problem)";
-    let folder = project("many", &[(".luaurc", "{}"), ("main.luau", main)])?;
+    let folder = project("many", &[("atoll.toml", ""), ("main.luau", main)])?;
     for number in 0..1001 {
         fs::write(folder.join(format!("{number}.luau")), "return 1")?;
     }
@@ -88,7 +88,7 @@ fn a_flood_of_modules() -> Result<(), Failed> {
 }
 
 fn a_module_that_is_too_long() -> Result<(), Failed> {
-    let folder = project("long", &[(".luaurc", "{}"), ("main.luau", &trying(&["./x"]))])?;
+    let folder = project("long", &[("atoll.toml", ""), ("main.luau", &trying(&["./x"]))])?;
     // Without content on the disk, and of a size that no memory has.
     let file = fs::File::create(folder.join("x.luau"))?;
     file.set_len(1 << 40)?;
@@ -106,7 +106,7 @@ fn a_module_that_nests_deep() -> Result<(), Failed> {
     let folder = project(
         "nests",
         &[
-            (".luaurc", "{}"),
+            ("atoll.toml", ""),
             ("main.luau", "print(select(2, pcall(require, './62')))"),
         ],
     )?;
@@ -132,7 +132,7 @@ fn a_module_that_spins() -> Result<(), Failed> {
     let folder = project(
         "spins",
         &[
-            (".luaurc", "{}"),
+            ("atoll.toml", ""),
             ("main.luau", &trying(&["./x", "./x"])),
             ("x.luau", "while true do end"),
         ],
@@ -158,7 +158,7 @@ fn a_module_that_fills_the_memory() -> Result<(), Failed> {
     let folder = project(
         "fills",
         &[
-            (".luaurc", "{}"),
+            ("atoll.toml", ""),
             ("main.luau", main),
             (
                 "x.luau",

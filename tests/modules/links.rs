@@ -1,6 +1,5 @@
 //! Links, pipes and folders in the way of `require`: what is read is a Luau source of the project, or nothing.
 
-use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
@@ -25,7 +24,7 @@ fn links_within_the_project() -> Result<(), Failed> {
     let folder = project(
         "links_within",
         &[
-            (".luaurc", "{}"),
+            ("atoll.toml", ""),
             ("main.luau", main),
             // What it requires is beside the file itself, not beside a link to it.
             ("lib/x.luau", "return { beside = require('./y') }"),
@@ -52,6 +51,8 @@ fn links_out_of_the_project() -> Result<(), Failed> {
         "links_out",
         &[
             ("secret/x.luau", "return 'a secret'"),
+            ("inner/atoll.toml", ""),
+            ("inner/atoll.toml", ""),
             ("inner/.luaurc", "{ \"aliases\": { \"lib\": \"./folder/x\" } }"),
             ("inner/main.luau", &main),
         ],
@@ -106,7 +107,6 @@ fn links_to_what_is_no_source() -> Result<(), Failed> {
     let folder = project(
         "links_to_others",
         &[
-            (".luaurc", "{}"),
             (".env", "SECRET=1"),
             ("atoll.toml", "secret"),
             ("lib/.luaurc", "{}"),
@@ -116,7 +116,6 @@ fn links_to_what_is_no_source() -> Result<(), Failed> {
     symlink(".env", folder.join("env.luau"))?;
     symlink("atoll.toml", folder.join("config.lua"))?;
     symlink("lib", folder.join("folder.luau"))?;
-    fs::remove_file(folder.join(".luaurc"))?;
     symlink(".env", folder.join(".luaurc"))?;
     expect(
         &output(&folder)?,
@@ -134,7 +133,7 @@ fn what_is_no_regular_file() -> Result<(), Failed> {
     let folder = project(
         "no_regular_files",
         &[
-            (".luaurc", "{}"),
+            ("atoll.toml", ""),
             ("folder.luau/x.txt", ""),
             ("main.luau", &trying(&["./pipe", "./linked", "./folder"])),
         ],

@@ -8,6 +8,11 @@ use std::collections::BTreeMap;
 
 use jsonc_parser::{JsonValue, ParseOptions, parse_to_value};
 
+use super::LONGEST;
+
+/// Bytes of an alias's name.
+const LONGEST_NAME: usize = 64;
+
 /// What aliases stand for, by their names in small letters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Aliases(BTreeMap<String, String>);
@@ -41,7 +46,7 @@ impl Aliases {
             format!(":{line}:{column}: {}", error.kind())
         })?;
         let mut object = match value {
-            // luau-lsp too takes an empty file for one without settings.
+            // An empty file.
             None => return Ok(Aliases::default()),
             Some(JsonValue::Object(object)) => object,
             Some(_) => {
@@ -52,20 +57,26 @@ impl Aliases {
         };
         let given = match object.take("aliases") {
             None => return Ok(Aliases::default()),
-            Some(JsonValue::Object(given)) => given.take_inner(),
+            // In an order, so that the same file has the same error each time.
+            Some(JsonValue::Object(given)) => given.take_inner().into_iter().collect::<BTreeMap<_, _>>(),
             Some(_) => return Err(": \"aliases\" must be an object of names and paths".to_owned()),
         };
         let mut aliases = BTreeMap::new();
         for (name, value) in given {
+            if !is_name(&name) {
+                let name: String = name.chars().take(LONGEST_NAME).collect();
+                return Err(format!(
+                    ": {name:?} is no name of an alias: up to {LONGEST_NAME} letters, digits, - . and _ make one"
+                ));
+            }
             let JsonValue::String(value) = value else {
                 return Err(format!(": the alias {name:?} must be a string, a path"));
             };
-            if !is_name(&name) {
+            if value.len() > LONGEST || value.contains(char::is_control) {
                 return Err(format!(
-                    ": {name:?} is no name of an alias: letters, digits, - . and _ make one"
+                    ": the alias {name:?} is too long or has control characters: at most {LONGEST} bytes of text"
                 ));
             }
-            // The parser's order is none, so the message can't say which of them came last.
             let name = name.to_ascii_lowercase();
             if aliases.insert(name.clone(), Cow::into_owned(value)).is_some() {
                 return Err(format!(
@@ -80,7 +91,7 @@ impl Aliases {
 /// Whether this can be an alias.
 pub(super) fn is_name(name: &str) -> bool {
     let is_letter = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
-    !matches!(name, "" | "." | "..") && name.chars().all(is_letter)
+    !matches!(name, "" | "." | "..") && name.len() <= LONGEST_NAME && name.chars().all(is_letter)
 }
 
 #[cfg(test)]

@@ -7,14 +7,15 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use super::LONGEST;
 use super::aliases::{Aliases, is_name};
 use super::path::{self, INIT, ModulePath};
 
-/// Bytes of the string that a script may require.
-const LONGEST: usize = 1024;
-
 /// Folders in folders that a path may go through.
 const DEEPEST: usize = 64;
+
+/// Aliases that a message shows where one is missing.
+const MOST_KNOWN: usize = 8;
 
 /// A file of the project.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -232,45 +233,35 @@ impl<F: Files> Resolver<F> {
         if ["atoll", "self"].contains(&alias) {
             return Err(format!("{wanted:?}: an alias cannot lead to \"@{alias}\""));
         }
-        let mut searched = Vec::new();
+        let mut searched: Vec<Rc<Config>> = Vec::new();
         let mut next = Some(start);
         while let Some(folder) = next {
-            let config = self.config(wanted, &folder)?;
-            if let Some(value) = config.as_ref().and_then(|config| config.aliases.get(alias)) {
-                let name = config
-                    .as_ref()
-                    .map(|config| config.name.clone())
-                    .unwrap_or_default();
-                return Ok((folder.clone(), name, value.to_owned()));
+            if let Some(config) = self.config(wanted, &folder)? {
+                if let Some(value) = config.aliases.get(alias) {
+                    return Ok((folder, config.name.clone(), value.to_owned()));
+                }
+                searched.push(config);
             }
-            searched.extend(config);
             next = folder.parent();
         }
-        let by = chain
-            .last()
-            .map(|by| format!(" (which \"@{by}\" leads to)"))
-            .unwrap_or_default();
-        let root = self.root_in_words();
-        let Some(last) = searched.last() else {
+        let by = chain.last().map(|by| format!(" (which \"@{by}\" leads to)"));
+        let by = by.unwrap_or_default();
+        if searched.is_empty() {
+            let root = self.root_in_words();
             return Err(format!(
                 "{wanted:?}: there is no alias \"{alias}\"{by}: no .luaurc up to the project's root{root} defines one"
             ));
-        };
-        let names: Vec<&str> = searched.iter().map(|config| config.name.as_str()).collect();
-        let known: Vec<String> = last
-            .aliases
-            .names()
-            .take(8)
-            .map(|name| format!("@{name}"))
-            .collect();
-        let known = if known.is_empty() {
-            String::new()
-        } else {
-            format!(" (there are {})", known.join(", "))
+        }
+        let configs: Vec<&str> = searched.iter().map(|config| config.name.as_str()).collect();
+        let configs = configs.join(", ");
+        let known = searched.iter().flat_map(|config| config.aliases.names());
+        let known: Vec<String> = known.take(MOST_KNOWN).map(|name| format!("@{name}")).collect();
+        let known = match known.as_slice() {
+            [] => String::new(),
+            known => format!(" (there are {})", known.join(", ")),
         };
         Err(format!(
-            "{wanted:?}: there is no alias \"{alias}\"{by} in {}{known}",
-            names.join(", ")
+            "{wanted:?}: there is no alias \"{alias}\"{by} in {configs}{known}"
         ))
     }
 

@@ -6,6 +6,9 @@ use super::generated::atoll::net::modules as wit;
 use crate::project::{Entry, Project};
 use crate::runtime::State;
 
+/// Paths that are looked at in one call. A module can be in four files.
+const MOST_PATHS: usize = 16;
+
 impl wit::Host for State {
     async fn of_script(&mut self) -> wasmtime::Result<Option<wit::Project>> {
         let project = self.project.of_script();
@@ -13,6 +16,11 @@ impl wit::Host for State {
     }
 
     async fn look(&mut self, paths: Vec<String>) -> wasmtime::Result<Vec<wit::Entry>> {
+        if paths.len() > MOST_PATHS {
+            return Err(wasmtime::Error::msg(
+                "more paths were asked for than a module can be in",
+            ));
+        }
         let look = move |project: &Project| paths.iter().map(|path| project.look(path).into()).collect();
         aside(&self.project, look).await
     }

@@ -32,7 +32,7 @@ impl Script {
     pub fn new(name: impl Into<String>, source: impl Into<Vec<u8>>) -> Script {
         let name = name.into();
         Script {
-            path: name.clone(),
+            path: plain(&name),
             name,
             source: source.into(),
             arguments: Vec::new(),
@@ -87,7 +87,7 @@ impl Script {
     pub fn modules(self, modules: Modules) -> Script {
         Script {
             modules,
-            path: self.name.clone(),
+            path: plain(&self.name),
             ..self
         }
     }
@@ -126,6 +126,19 @@ impl Script {
         }
         error
     }
+}
+
+/// The name as a path from a root: `./jobs/../main.luau` is `main.luau`.
+fn plain(name: &str) -> String {
+    let mut path = Vec::new();
+    for name in name.split('/') {
+        match name {
+            "" | "." => {}
+            ".." => drop(path.pop()),
+            name => path.push(name),
+        }
+    }
+    path.join("/")
 }
 
 /// What kind of failure an error of the script is.
@@ -203,6 +216,20 @@ mod tests {
         }
         let shown = script.with_excerpt(error(ScriptErrorKind::Runtime, "a:b.luau:2: boom"));
         assert_eq!(shown.to_string(), "a:b.luau:2: boom");
+    }
+
+    #[test]
+    fn names_as_paths() {
+        let table = [
+            ("main.luau", "main.luau"),
+            ("./jobs/./main.luau", "jobs/main.luau"),
+            ("../jobs/../main.luau", "main.luau"),
+            ("/jobs//main.luau", "jobs/main.luau"),
+            ("", ""),
+        ];
+        for (name, path) in table {
+            assert_eq!(plain(name), path, "{name}");
+        }
     }
 
     #[test]
