@@ -17,6 +17,7 @@ mod problem;
 mod scheduler;
 mod slice;
 mod task;
+mod test;
 mod vm;
 
 use bindings::{Program, ScriptError};

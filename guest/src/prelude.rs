@@ -17,21 +17,27 @@ pub(crate) struct Libraries {
     pub(crate) handle_request: Function,
     /// Runs a WebSocket's handlers: `deliver(websocket)`.
     pub(crate) deliver: Function,
+    /// Runs a main script that names tests, and then those: `run_tests(script)`. Only where there are to be some.
+    pub(crate) run_tests: Option<Function>,
 }
 
-/// Sets the globals of scripts.
+/// Sets the globals of scripts; `has_tests`: those of tests too.
 ///
 /// # Errors
 ///
 /// When the Luau heap is full.
-pub(crate) fn load(lua: &Lua, natives: &Table, process: &Table) -> mlua::Result<Libraries> {
+pub(crate) fn load(lua: &Lua, natives: &Table, process: &Table, has_tests: bool) -> mlua::Result<Libraries> {
     let core: Table = chunk(lua, include_str!("prelude/core.luau"))?.call(natives)?;
     let task: Table = chunk(lua, include_str!("prelude/task.luau"))?.call((natives, &core))?;
     let (connect, deliver): (Function, Function) =
         chunk(lua, include_str!("prelude/websocket.luau"))?.call((natives, &core))?;
     let (net, handle_request): (Table, Function) =
         chunk(lua, include_str!("prelude/net.luau"))?.call((natives, &core, connect))?;
-    chunk(lua, include_str!("prelude/globals.luau"))?.call::<()>((natives, net, process, task))?;
+    let (test, run_tests) = match has_tests {
+        true => tests(lua, natives, &core)?,
+        false => (None, None),
+    };
+    chunk(lua, include_str!("prelude/globals.luau"))?.call::<()>((natives, net, process, task, test))?;
     Ok(Libraries {
         drivers: Drivers {
             wake: core.raw_get("wake")?,
@@ -39,7 +45,17 @@ pub(crate) fn load(lua: &Lua, natives: &Table, process: &Table) -> mlua::Result<
         },
         handle_request,
         deliver,
+        run_tests,
     })
+}
+
+/// The library `test`, and what runs a script that uses it.
+fn tests(lua: &Lua, natives: &Table, core: &Table) -> mlua::Result<(Option<Table>, Option<Function>)> {
+    let values: Table = chunk(lua, include_str!("prelude/values.luau"))?.call(())?;
+    let differences: Table = chunk(lua, include_str!("prelude/differences.luau"))?.call(&values)?;
+    let expect: Function =
+        chunk(lua, include_str!("prelude/expect.luau"))?.call((core, values, differences))?;
+    chunk(lua, include_str!("prelude/test.luau"))?.call((natives, core, expect))
 }
 
 fn chunk(lua: &Lua, source: &str) -> mlua::Result<Function> {

@@ -8,10 +8,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use mlua::prelude::LuaString;
-use mlua::{ChunkMode, Function, Lua, LuaOptions, MultiValue, StdLib, Table, Thread, ThreadStatus, Value};
+use mlua::{
+    ChunkMode, Function, IntoLuaMulti, Lua, LuaOptions, MultiValue, StdLib, Table, Thread, ThreadStatus,
+    Value,
+};
 
 use crate::bindings::types::ScriptErrorKind;
-use crate::bindings::{Program, ScriptError};
+use crate::bindings::{Mode, Program, ScriptError};
 use crate::console;
 use crate::heap::{self, Heap};
 use crate::net;
@@ -19,7 +22,7 @@ use crate::prelude;
 use crate::problem::message_of;
 use crate::scheduler::Scheduler;
 use crate::slice::Slice;
-use crate::task;
+use crate::{task, test};
 
 /// Who the main script is in reports.
 const MAIN_SCRIPT: &str = "main script";
@@ -39,15 +42,20 @@ pub(crate) async fn run(program: Program) -> Result<(), ScriptError> {
     let scheduler = Scheduler::new(most_parked, slice.clone(), heap.clone());
     // Declared before everything that refers into it, so dropped after it.
     let lua = Lua::new_with(StdLib::ALL_SAFE, LuaOptions::new()).map_err(not_started)?;
-    prepare(&lua, &program, &scheduler, heap).map_err(not_started)?;
+    let run_tests = prepare(&lua, &program, &scheduler, heap).map_err(not_started)?;
     lua.set_interrupt(move |lua| slice.check(lua));
 
-    let main = load(&lua, &program)?;
+    let script = load(&lua, &program)?;
+    let (body, arguments) = match run_tests {
+        None => (script, MultiValue::new()),
+        Some(run_tests) => (run_tests, script.into_lua_multi(&lua).map_err(not_started)?),
+    };
+    let main = lua.create_thread(body).map_err(not_started)?;
     {
         let (scheduler, main) = (scheduler.clone(), main.clone());
         scheduler
             .clone()
-            .enqueue(move || scheduler.drive(main, MultiValue::new()));
+            .enqueue(move || scheduler.drive(main, arguments));
     }
     lua.set_named_registry_value(MAIN_SCRIPT, &main)
         .map_err(not_started)?;
@@ -65,8 +73,13 @@ pub(crate) async fn run(program: Program) -> Result<(), ScriptError> {
     Ok(())
 }
 
-/// Adds the libraries and closes the sandbox.
-fn prepare(lua: &Lua, program: &Program, scheduler: &Scheduler, heap: Rc<Heap>) -> mlua::Result<()> {
+/// Adds the libraries and closes the sandbox; returns what runs a script with tests, where it has some.
+fn prepare(
+    lua: &Lua,
+    program: &Program,
+    scheduler: &Scheduler,
+    heap: Rc<Heap>,
+) -> mlua::Result<Option<Function>> {
     let globals = lua.globals();
     globals.raw_remove("loadstring")?;
 
@@ -74,16 +87,20 @@ fn prepare(lua: &Lua, program: &Program, scheduler: &Scheduler, heap: Rc<Heap>) 
     console::install(lua, &natives)?;
     heap::install(lua, &natives, heap)?;
     task::install(lua, &natives, scheduler)?;
+    let has_tests = program.mode == Mode::Test;
+    if has_tests {
+        test::install(lua, &natives, scheduler)?;
+    }
     natives.raw_set("report", report(lua, scheduler)?)?;
     let waiting = net::install(lua, &natives, scheduler, program.heap)?;
 
-    let libraries = prelude::load(lua, &natives, &process(lua, program)?)?;
+    let libraries = prelude::load(lua, &natives, &process(lua, program)?, has_tests)?;
     scheduler.set_drivers(libraries.drivers);
     waiting.set_drivers(libraries.handle_request, libraries.deliver);
 
     lua.sandbox(true)?;
     lua.set_memory_limit(usize::try_from(program.heap).unwrap_or(usize::MAX))?;
-    Ok(())
+    Ok(libraries.run_tests)
 }
 
 /// The `process` library: what stood on the command line after `--`, and the variables that were granted.
@@ -110,7 +127,7 @@ fn report(lua: &Lua, scheduler: &Scheduler) -> mlua::Result<Function> {
             let (message, trace) = (message.to_string_lossy(), trace.to_string_lossy());
             let main: Value = lua.named_registry_value(MAIN_SCRIPT)?;
             if main == Value::Thread(thread) {
-                scheduler.fail(console::runtime_error(MAIN_SCRIPT, &message, &trace));
+                scheduler.end(Err(console::runtime_error(MAIN_SCRIPT, &message, &trace)));
             } else {
                 console::report("task", &message, &trace);
             }
@@ -119,8 +136,8 @@ fn report(lua: &Lua, scheduler: &Scheduler) -> mlua::Result<Function> {
     )
 }
 
-/// Compiles the program's source to the thread of the main script.
-fn load(lua: &Lua, program: &Program) -> Result<Thread, ScriptError> {
+/// Compiles the program's source to the main script.
+fn load(lua: &Lua, program: &Program) -> Result<Function, ScriptError> {
     let source = text_of(&program.source).map_err(|(line, fault)| ScriptError {
         kind: ScriptErrorKind::Syntax,
         ..console::runtime_error(MAIN_SCRIPT, &format!("{}:{line}: {fault}", program.name), "")
@@ -129,8 +146,7 @@ fn load(lua: &Lua, program: &Program) -> Result<Thread, ScriptError> {
         .load(source.as_ref())
         .set_name(format!("@{}", program.name))
         .set_mode(ChunkMode::Text)
-        .into_function()
-        .and_then(|main| lua.create_thread(main));
+        .into_function();
     main.map_err(|problem| {
         let kind = match problem {
             mlua::Error::SyntaxError { .. } => ScriptErrorKind::Syntax,

@@ -4,6 +4,7 @@
 mod console;
 mod http_client;
 mod http_server;
+mod test;
 mod timer;
 mod types;
 mod websocket;

@@ -6,11 +6,14 @@
 mod about;
 mod args;
 mod audit;
+mod folders;
 mod init;
 mod permissions;
 mod project;
 mod run;
 mod settings;
+mod signals;
+mod test;
 mod types;
 
 use std::ffi::OsString;
@@ -22,7 +25,7 @@ use clap::{CommandFactory, Parser};
 
 pub(crate) use args::{
     Args, Command, CompletionsArgs, InitArgs, LimitArgs, ManArgs, Mode, PermissionArgs, PermissionsArgs,
-    RunArgs, TypesArgs,
+    ReporterKind, RunArgs, TestArgs, TypesArgs,
 };
 
 use crate::config::Config;
@@ -81,6 +84,7 @@ fn perform(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             Ok(config) => run::run(config),
             Err(error) => usage(&error.to_string()),
         },
+        Command::Test(args) => test::run(args),
         Command::Types(args) => types::write(&args),
     }
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
+use crate::bindings::generated::Mode;
+
 /// A script to run: its text, and what it may know of its start.
 #[derive(Debug, Clone)]
 pub struct Script {
@@ -14,6 +16,8 @@ pub struct Script {
     pub(super) arguments: Vec<String>,
     /// `process.env`.
     pub(super) environment: Vec<(String, String)>,
+    /// What becomes of it.
+    pub(super) mode: Mode,
 }
 
 impl Script {
@@ -24,6 +28,7 @@ impl Script {
             source: source.into(),
             arguments: Vec::new(),
             environment: Vec::new(),
+            mode: Mode::Script,
         }
     }
 
@@ -31,6 +36,12 @@ impl Script {
     pub fn from_path(path: impl AsRef<Path>) -> std::io::Result<Script> {
         let path = path.as_ref();
         Ok(Script::new(path.display().to_string(), std::fs::read(path)?))
+    }
+
+    /// Has it run as a file of tests: what it names is run after it, and told to the runtime's [`TestLog`](super::TestLog).
+    pub(crate) fn as_tests(mut self) -> Script {
+        self.mode = Mode::Test;
+        self
     }
 
     /// Gives the script its `process.args`.

@@ -12,7 +12,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::log_rate::LogRate;
 use super::usage::Gauges;
-use super::{Console, Shared};
+use super::{Console, Shared, TestLog};
 use crate::limits::Limits;
 use crate::net::dial::Dialer;
 use crate::net::error::Error;
@@ -45,6 +45,8 @@ pub(crate) struct State {
     pub(crate) limits: Arc<Limits>,
     /// Where its output goes.
     pub(crate) console: Arc<dyn Console>,
+    /// Where it tells of its tests, where it is to have some.
+    pub(crate) tests: Option<Arc<dyn TestLog>>,
     /// Bounds what it writes to standard error.
     pub(crate) log_rate: LogRate,
     /// Sends its requests.
@@ -86,6 +88,7 @@ impl State {
             gauges: shared.gauges.clone(),
             guard: shared.guard.clone(),
             console: shared.console.clone(),
+            tests: shared.tests.clone(),
             log_rate: LogRate::new(limits.log_lines),
             client: Arc::new(Client::new(
                 dialer.clone(),
