@@ -37,7 +37,9 @@ pub(crate) fn load(lua: &Lua, natives: &Table, process: &Table, has_tests: bool)
         true => tests(lua, natives, &core)?,
         false => (None, None),
     };
-    chunk(lua, include_str!("prelude/globals.luau"))?.call::<()>((natives, net, process, task, test))?;
+    let libraries: Table =
+        chunk(lua, include_str!("prelude/globals.luau"))?.call((natives, net, process, task, test))?;
+    chunk(lua, include_str!("prelude/require.luau"))?.call::<()>((natives, &core, libraries))?;
     Ok(Libraries {
         drivers: Drivers {
             wake: core.raw_get("wake")?,

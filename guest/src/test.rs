@@ -15,8 +15,7 @@ use crate::task::sleep;
 /// - `plan(tests)` tells the host of the tests, each `{ fate, name, … }` with the names of its groups first; returns for each
 ///   whether to run it, and the seconds that one may take;
 /// - `begin(number)` and `done()` tell that a test begins and that it has ended;
-/// - `next_turn()` parks the coroutine until what is queued now has run;
-/// - `within(seconds)` parks it until the time has passed (true), or `settle()` is called or nothing else is left to wait
+/// - `within(seconds)` parks the coroutine until the time has passed (true), or `settle()` is called or nothing else is left to wait
 ///   for (false);
 /// - `leave()` ends the program.
 ///
@@ -35,14 +34,6 @@ pub(crate) fn install(lua: &Lua, natives: &Table, scheduler: &Scheduler) -> mlua
         Ok(())
     })?;
     natives.raw_set("done", done)?;
-
-    let shared = scheduler.clone();
-    let next_turn = lua.create_function(move |lua, ()| {
-        let (thread, scheduler) = (lua.current_thread(), shared.clone());
-        shared.enqueue(move || scheduler.wake(thread, Default::default()));
-        Ok(())
-    })?;
-    natives.raw_set("next_turn", next_turn)?;
 
     let shared = scheduler.clone();
     let within = lua.create_function(move |lua, seconds: f64| {

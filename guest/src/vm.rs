@@ -1,16 +1,14 @@
 //! Builds the Luau virtual machine for one program, and runs the program in it.
 //!
 //! Called by `lib.rs`. The libraries of a script are the sandboxed standard ones, without `loadstring`, and what
-//! `prelude/` adds. Refuses source that is not Luau text (bytecode included).
+//! `prelude/` adds.
 
-use std::borrow::Cow;
 use std::rc::Rc;
 use std::time::Duration;
 
 use mlua::prelude::LuaString;
 use mlua::{
-    ChunkMode, Function, IntoLuaMulti, Lua, LuaOptions, MultiValue, StdLib, Table, Thread, ThreadStatus,
-    Value,
+    Function, IntoLuaMulti, Lua, LuaOptions, MultiValue, StdLib, Table, Thread, ThreadStatus, Value,
 };
 
 use crate::bindings::types::ScriptErrorKind;
@@ -20,8 +18,10 @@ use crate::heap::{self, Heap};
 use crate::net;
 use crate::prelude;
 use crate::problem::message_of;
+use crate::require;
 use crate::scheduler::Scheduler;
 use crate::slice::Slice;
+use crate::source::{self, Fault};
 use crate::{task, test};
 
 /// Who the main script is in reports.
@@ -91,6 +91,7 @@ fn prepare(
     if has_tests {
         test::install(lua, &natives, scheduler)?;
     }
+    require::install(lua, &natives, scheduler, program)?;
     natives.raw_set("report", report(lua, scheduler)?)?;
     let waiting = net::install(lua, &natives, scheduler, program.heap)?;
 
@@ -138,45 +139,15 @@ fn report(lua: &Lua, scheduler: &Scheduler) -> mlua::Result<Function> {
 
 /// Compiles the program's source to the main script.
 fn load(lua: &Lua, program: &Program) -> Result<Function, ScriptError> {
-    let source = text_of(&program.source).map_err(|(line, fault)| ScriptError {
-        kind: ScriptErrorKind::Syntax,
-        ..console::runtime_error(MAIN_SCRIPT, &format!("{}:{line}: {fault}", program.name), "")
-    })?;
-    let main = lua
-        .load(source.as_ref())
-        .set_name(format!("@{}", program.name))
-        .set_mode(ChunkMode::Text)
-        .into_function();
-    main.map_err(|problem| {
-        let kind = match problem {
-            mlua::Error::SyntaxError { .. } => ScriptErrorKind::Syntax,
-            _ => ScriptErrorKind::Runtime,
-        };
-        ScriptError {
-            kind,
-            ..console::runtime_error(MAIN_SCRIPT, &message_of(&problem), "")
-        }
+    let failed = |kind, message: &str| ScriptError {
+        kind,
+        ..console::runtime_error(MAIN_SCRIPT, message, "")
+    };
+    source::compile(lua, &program.name, &program.source).map_err(|fault| match fault {
+        Fault::Syntax(problem) => failed(ScriptErrorKind::Syntax, &problem),
+        Fault::Other(problem) => failed(ScriptErrorKind::Runtime, &problem),
     })
 }
-
-/// The source as the compiler takes it: without a byte order mark, and with a `#!` line as a comment.
-///
-/// # Errors
-///
-/// The line and the fault of what the compiler would misread: bytecode, and text behind a NUL.
-fn text_of(source: &[u8]) -> Result<Cow<'_, [u8]>, (usize, &'static str)> {
-    let text = source.strip_prefix(b"\xef\xbb\xbf").unwrap_or(source);
-    if text.first().is_some_and(|&byte| (1..b'\t').contains(&byte)) {
-        return Err((1, "the file is not Luau source text"));
-    }
-    if let Some(end) = text.iter().position(|&byte| byte == 0) {
-        let line = 1 + text[..end].iter().filter(|&&byte| byte == b'\n').count();
-        return Err((line, "a NUL byte, which Luau would take for the end of the file"));
-    }
-    Ok(match text.strip_prefix(b"#!") {
-        Some(rest) => Cow::Owned([b"--", rest].concat()),
-        None => Cow::Borrowed(text),
-    })
 }
 
 /// The libraries themselves did not fit into the heap.
@@ -186,28 +157,4 @@ fn not_started(problem: mlua::Error) -> ScriptError {
         &format!("the script was not started: {}", message_of(&problem)),
         "",
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::text_of;
-
-    #[test]
-    fn source_text() {
-        let table: [(&[u8], Option<&[u8]>); 7] = [
-            (b"", Some(b"")),
-            (b"\nprint()", Some(b"\nprint()")),
-            (b"\xef\xbb\xbfprint()", Some(b"print()")),
-            (
-                b"#!/usr/bin/env atoll\nprint()",
-                Some(b"--/usr/bin/env atoll\nprint()"),
-            ),
-            (b"\x06\x03Lua", None),
-            (b"\0", None),
-            (b"print() -- \0 hidden", None),
-        ];
-        for (source, expected) in table {
-            assert_eq!(text_of(source).ok().as_deref(), expected, "{source:?}");
-        }
-    }
 }
