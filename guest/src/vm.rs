@@ -7,9 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use mlua::prelude::LuaString;
-use mlua::{
-    Function, IntoLuaMulti, Lua, LuaOptions, MultiValue, StdLib, Table, Thread, ThreadStatus, Value,
-};
+use mlua::{Function, IntoLuaMulti, Lua, LuaOptions, MultiValue, StdLib, Table, Thread, ThreadStatus, Value};
 
 use crate::bindings::types::ScriptErrorKind;
 use crate::bindings::{Mode, Program, ScriptError};
@@ -147,7 +145,6 @@ fn load(lua: &Lua, program: &Program) -> Result<Function, ScriptError> {
         Fault::Syntax(problem) => failed(ScriptErrorKind::Syntax, &problem),
         Fault::Other(problem) => failed(ScriptErrorKind::Runtime, &problem),
     })
-}
 }
 
 /// The libraries themselves did not fit into the heap.
