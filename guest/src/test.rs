@@ -14,7 +14,7 @@ use crate::task::sleep;
 ///
 /// - `plan(tests)` tells the host of the tests, each `{ fate, name, … }` with the names of its groups first; returns for each
 ///   whether to run it, and the seconds that one may take;
-/// - `begin(number)` and `done()` tell that a test begins and that it has ended;
+/// - `begin(number)` tells that a test begins, and returns whether it is to; `done()` tells that it has ended;
 /// - `within(seconds)` parks the coroutine until the time has passed (true), or `settle()` is called or nothing else is left to wait
 ///   for (false);
 /// - `leave()` ends the program.
@@ -24,10 +24,7 @@ use crate::task::sleep;
 /// When the Luau heap is full.
 pub(crate) fn install(lua: &Lua, natives: &Table, scheduler: &Scheduler) -> mlua::Result<()> {
     natives.raw_set("plan", lua.create_function(plan)?)?;
-    let begin = lua.create_function(|_, number: u32| {
-        test::begin(number);
-        Ok(())
-    })?;
+    let begin = lua.create_function(|_, number: u32| Ok(test::begin(number)))?;
     natives.raw_set("begin", begin)?;
     let done = lua.create_function(|_, ()| {
         test::end();

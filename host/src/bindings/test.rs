@@ -18,11 +18,8 @@ impl wit::Host for State {
         })
     }
 
-    fn begin(&mut self, test: u32) -> wasmtime::Result<()> {
-        if let Some(log) = &self.tests {
-            log.begin(test);
-        }
-        Ok(())
+    fn begin(&mut self, test: u32) -> wasmtime::Result<bool> {
+        Ok(self.tests.as_ref().is_some_and(|log| log.begin(test)))
     }
 
     fn end(&mut self) -> wasmtime::Result<()> {

@@ -35,8 +35,8 @@ pub(crate) trait TestLog: Send + Sync {
     /// Chooses among the tests.
     fn plan(&self, tests: Vec<TestCase>) -> Schedule;
 
-    /// The test with this number in the plan begins.
-    fn begin(&self, test: u32);
+    /// The test with this number in the plan begins; whether it is to.
+    fn begin(&self, test: u32) -> bool;
 
     /// The test that began last has ended.
     fn end(&self);

@@ -87,6 +87,9 @@ impl Reporter for Human {
     }
 
     fn file(&mut self, report: &FileReport) -> String {
+        if report.is_empty() {
+            return String::new();
+        }
         let mut text = format!("{}\n", self.paint(BOLD, &report.name));
         let mut lines = report.lines.iter().peekable();
         let mut groups: &[String] = &[];

@@ -132,12 +132,15 @@ impl FileLog {
         ended: Option<Result<(), RunError>>,
         time: Duration,
     ) -> FileReport {
+        // Why tests that have not begun never will.
         let lost = match &ended {
+            _ if self.rules.give_up.is_cancelled() => None,
             None => None,
             Some(Ok(())) => Some("the file's script ended before".to_owned()),
             Some(Err(error)) => Some(clean_line(error.to_string().lines().next().unwrap_or_default())),
         };
         let is_planned = self.kept().is_planned;
+        let is_given_up = ended.is_none() && !is_planned;
         match ended {
             None => {}
             Some(Ok(())) if !is_planned => self.fail(plain("it ended before its tests were known")),
@@ -168,7 +171,7 @@ impl FileLog {
             failures: std::mem::take(&mut kept.failures),
             lines: std::mem::take(&mut kept.lines),
             filtered,
-            is_given_up: lost.is_none() && !is_planned,
+            is_given_up,
             time,
         }
     }
@@ -287,26 +290,24 @@ impl TestLog for FileLog {
         }
     }
 
-    fn begin(&self, test: u32) {
+    fn begin(&self, test: u32) -> bool {
         if self.rules.give_up.is_cancelled() {
-            return;
+            return false;
         }
         let mut kept = self.kept();
         kept.stop();
         let index = test as usize;
-        let Some(tracked) = kept
-            .tests
-            .get_mut(index)
-            .filter(|test| test.state == State::Waiting)
-        else {
-            return;
+        let Some(tracked) = kept.tests.get_mut(index) else {
+            return false;
         };
+        if tracked.state != State::Waiting {
+            return false;
+        }
         tracked.state = State::Begun;
         kept.running = Some((index, Instant::now()));
-        let shown = kept.tests[..index]
-            .iter()
-            .filter(|test| test.state != State::Filtered);
-        kept.position = Some(shown.count());
+        let before = kept.tests[..index].iter();
+        kept.position = Some(before.filter(|test| test.state != State::Filtered).count());
+        true
     }
 
     fn end(&self) {

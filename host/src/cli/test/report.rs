@@ -56,6 +56,13 @@ pub(super) struct Line {
 /// What stands between the names of groups and of tests.
 pub(super) const SEPARATOR: &str = " > ";
 
+impl FileReport {
+    /// Whether nothing of it was asked for, and nothing happened.
+    pub(super) fn is_empty(&self) -> bool {
+        self.tests.is_empty() && self.failures.is_empty() && self.lines.is_empty() && !self.is_given_up
+    }
+}
+
 impl TestReport {
     /// All of its names.
     pub(super) fn full_name(&self) -> String {
