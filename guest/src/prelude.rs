@@ -4,6 +4,7 @@
 
 use mlua::{ChunkMode, Function, Lua, Table};
 
+use crate::bindings::Mode;
 use crate::scheduler::Drivers;
 
 /// What stack traces call the prelude, so that its frames can be left out of them.
@@ -17,25 +18,26 @@ pub(crate) struct Libraries {
     pub(crate) handle_request: Function,
     /// Runs a WebSocket's handlers: `deliver(websocket)`.
     pub(crate) deliver: Function,
-    /// Runs a main script that names tests, and then those: `run_tests(script)`. Only where there are to be some.
-    pub(crate) run_tests: Option<Function>,
+    /// Runs the program in place of its main script, and is called with that: a session, or tests.
+    pub(crate) runner: Option<Function>,
 }
 
-/// Sets the globals of scripts; `has_tests`: those of tests too.
+/// Sets the globals of scripts; in a run of tests those of tests too.
 ///
 /// # Errors
 ///
 /// When the Luau heap is full.
-pub(crate) fn load(lua: &Lua, natives: &Table, process: &Table, has_tests: bool) -> mlua::Result<Libraries> {
+pub(crate) fn load(lua: &Lua, natives: &Table, process: &Table, mode: Mode) -> mlua::Result<Libraries> {
     let core: Table = chunk(lua, include_str!("prelude/core.luau"))?.call(natives)?;
     let task: Table = chunk(lua, include_str!("prelude/task.luau"))?.call((natives, &core))?;
     let (connect, deliver): (Function, Function) =
         chunk(lua, include_str!("prelude/websocket.luau"))?.call((natives, &core))?;
     let (net, handle_request): (Table, Function) =
         chunk(lua, include_str!("prelude/net.luau"))?.call((natives, &core, connect))?;
-    let (test, run_tests) = match has_tests {
-        true => tests(lua, natives, &core)?,
-        false => (None, None),
+    let (test, runner): (Option<Table>, Option<Function>) = match mode {
+        Mode::Script => (None, None),
+        Mode::Session => (None, Some(session(lua, natives, &core)?)),
+        Mode::Test => tests(lua, natives, &core)?,
     };
     let libraries: Table =
         chunk(lua, include_str!("prelude/globals.luau"))?.call((natives, net, process, task, test))?;
@@ -47,8 +49,13 @@ pub(crate) fn load(lua: &Lua, natives: &Table, process: &Table, has_tests: bool)
         },
         handle_request,
         deliver,
-        run_tests,
+        runner,
     })
+}
+
+/// What runs what is typed, to the end of the input.
+fn session(lua: &Lua, natives: &Table, core: &Table) -> mlua::Result<Function> {
+    chunk(lua, include_str!("prelude/session.luau"))?.call((natives, core))
 }
 
 /// The library `test`, and what runs a script that uses it.

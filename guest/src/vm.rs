@@ -18,6 +18,7 @@ use crate::prelude;
 use crate::problem::message_of;
 use crate::require;
 use crate::scheduler::Scheduler;
+use crate::session;
 use crate::slice::Slice;
 use crate::source::{self, Fault};
 use crate::{task, test};
@@ -40,13 +41,14 @@ pub(crate) async fn run(program: Program) -> Result<(), ScriptError> {
     let scheduler = Scheduler::new(most_parked, slice.clone(), heap.clone());
     // Declared before everything that refers into it, so dropped after it.
     let lua = Lua::new_with(StdLib::ALL_SAFE, LuaOptions::new()).map_err(not_started)?;
-    let run_tests = prepare(&lua, &program, &scheduler, heap).map_err(not_started)?;
-    lua.set_interrupt(move |lua| slice.check(lua));
+    let runner = prepare(&lua, &program, &scheduler, heap).map_err(not_started)?;
+    let interactive = program.mode == Mode::Session;
+    lua.set_interrupt(move |lua| slice.check(lua, interactive));
 
     let script = load(&lua, &program)?;
-    let (body, arguments) = match run_tests {
+    let (body, arguments) = match runner {
         None => (script, MultiValue::new()),
-        Some(run_tests) => (run_tests, script.into_lua_multi(&lua).map_err(not_started)?),
+        Some(runner) => (runner, script.into_lua_multi(&lua).map_err(not_started)?),
     };
     let main = lua.create_thread(body).map_err(not_started)?;
     {
@@ -71,7 +73,7 @@ pub(crate) async fn run(program: Program) -> Result<(), ScriptError> {
     Ok(())
 }
 
-/// Adds the libraries and closes the sandbox; returns what runs a script with tests, where it has some.
+/// Adds the libraries and closes the sandbox; returns what runs the program in place of its main script.
 fn prepare(
     lua: &Lua,
     program: &Program,
@@ -85,21 +87,22 @@ fn prepare(
     console::install(lua, &natives)?;
     heap::install(lua, &natives, heap)?;
     task::install(lua, &natives, scheduler)?;
-    let has_tests = program.mode == Mode::Test;
-    if has_tests {
-        test::install(lua, &natives, scheduler)?;
+    match program.mode {
+        Mode::Script => {}
+        Mode::Session => session::install(lua, &natives, scheduler)?,
+        Mode::Test => test::install(lua, &natives, scheduler)?,
     }
     require::install(lua, &natives, scheduler, program)?;
     natives.raw_set("report", report(lua, scheduler)?)?;
     let waiting = net::install(lua, &natives, scheduler, program.heap)?;
 
-    let libraries = prelude::load(lua, &natives, &process(lua, program)?, has_tests)?;
+    let libraries = prelude::load(lua, &natives, &process(lua, program)?, program.mode)?;
     scheduler.set_drivers(libraries.drivers);
     waiting.set_drivers(libraries.handle_request, libraries.deliver);
 
     lua.sandbox(true)?;
     lua.set_memory_limit(usize::try_from(program.heap).unwrap_or(usize::MAX))?;
-    Ok(libraries.run_tests)
+    Ok(libraries.runner)
 }
 
 /// The `process` library: what stood on the command line after `--`, and the variables that were granted.

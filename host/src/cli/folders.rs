@@ -9,6 +9,11 @@ pub(super) fn cache() -> Option<PathBuf> {
     own("XDG_CACHE_HOME", ".cache")
 }
 
+/// Where the history of sessions is kept.
+pub(super) fn state() -> Option<PathBuf> {
+    own("XDG_STATE_HOME", ".local/state")
+}
+
 /// `atoll` in the folder that the variable names, or else in that one of the home. None where it can't be there, or is not
 /// ours to write: then nothing is kept.
 fn own(variable: &str, otherwise: &str) -> Option<PathBuf> {

@@ -10,6 +10,7 @@ mod folders;
 mod init;
 mod permissions;
 mod project;
+mod repl;
 mod run;
 mod settings;
 mod signals;
@@ -25,7 +26,7 @@ use clap::{CommandFactory, Parser};
 
 pub(crate) use args::{
     Args, Command, CompletionsArgs, InitArgs, LimitArgs, ManArgs, Mode, PermissionArgs, PermissionsArgs,
-    ReporterKind, RunArgs, TestArgs, TypesArgs,
+    ReplArgs, ReporterKind, RunArgs, TestArgs, TypesArgs,
 };
 
 use crate::config::Config;
@@ -80,6 +81,10 @@ fn perform(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Init(args) => init::create(&args),
         Command::Man(args) => about::man(&args),
         Command::Permissions(args) => permissions::show(args),
+        Command::Repl(args) => match Config::of_session(args) {
+            Ok(config) => repl::run(&config),
+            Err(error) => usage(&error.to_string()),
+        },
         Command::Run(args) => match Config::from_args(args) {
             Ok(config) => run::run(config),
             Err(error) => usage(&error.to_string()),

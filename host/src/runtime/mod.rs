@@ -11,6 +11,7 @@ mod log_rate;
 mod script;
 mod state;
 mod stop;
+mod terminal;
 mod tests;
 mod turns;
 mod usage;
@@ -27,6 +28,7 @@ pub(crate) use log_rate::Admitted;
 pub use script::{Script, ScriptError, ScriptErrorKind};
 pub(crate) use state::State;
 pub use stop::Stop;
+pub(crate) use terminal::{Asked, Input, Terminal};
 pub(crate) use tests::{Fate, Schedule, TestCase, TestLog};
 pub use usage::Usage;
 
@@ -54,6 +56,7 @@ struct Shared {
     console: Arc<dyn Console>,
     tests: Option<Arc<dyn TestLog>>,
     resolver: Arc<dyn Resolver>,
+    terminal: Option<Terminal>,
     trust: Arc<Trust>,
     gauges: Arc<usage::Gauges>,
     turns: turns::Turns,

@@ -18,12 +18,12 @@ pub struct Script {
     pub(super) arguments: Vec<String>,
     /// `process.env`.
     pub(super) environment: Vec<(String, String)>,
+    /// What becomes of it.
+    pub(super) mode: Mode,
     /// What it can require by a path.
     pub(super) modules: Modules,
     /// Where it lies among them.
     path: String,
-    /// What becomes of it.
-    pub(super) mode: Mode,
 }
 
 impl Script {
@@ -37,8 +37,8 @@ impl Script {
             source: source.into(),
             arguments: Vec::new(),
             environment: Vec::new(),
-            mode: Mode::Script,
             modules: Modules::none(),
+            mode: Mode::Script,
         }
     }
 
@@ -55,6 +55,21 @@ impl Script {
             modules,
             path: own,
             ..script
+        })
+    }
+
+    /// What is typed at the runtime's terminal, line by line. It can require as a script in the working folder can.
+    ///
+    /// # Errors
+    ///
+    /// Where that folder cannot be opened.
+    pub(crate) fn session() -> std::io::Result<Script> {
+        let (modules, own) = project::around(Path::new("repl"))?;
+        Ok(Script {
+            modules,
+            path: own,
+            mode: Mode::Session,
+            ..Script::new("repl", "")
         })
     }
 
