@@ -4,6 +4,7 @@
 
 use mlua::{ChunkMode, Function, Lua, Table};
 
+use crate::bindings::Mode;
 use crate::scheduler::Drivers;
 
 /// What stack traces call the prelude, so that its frames can be left out of them.
@@ -17,16 +18,16 @@ pub(crate) struct Libraries {
     pub(crate) handle_request: Function,
     /// Runs a WebSocket's handlers: `deliver(websocket)`.
     pub(crate) deliver: Function,
-    /// Runs what is typed, to the end of the input.
-    pub(crate) session: Function,
+    /// Runs the program in place of its main script, and is called with that: a session, or tests.
+    pub(crate) runner: Option<Function>,
 }
 
-/// Sets the globals of scripts.
+/// Sets the globals of scripts; in a run of tests those of tests too.
 ///
 /// # Errors
 ///
 /// When the Luau heap is full.
-pub(crate) fn load(lua: &Lua, natives: &Table) -> mlua::Result<Libraries> {
+pub(crate) fn load(lua: &Lua, natives: &Table, mode: Mode) -> mlua::Result<Libraries> {
     let values: Table = chunk(lua, include_str!("prelude/values.luau"))?.call(())?;
     let core: Table = chunk(lua, include_str!("prelude/core.luau"))?.call(natives)?;
     let task: Table = chunk(lua, include_str!("prelude/task.luau"))?.call((natives, &core))?;
@@ -37,7 +38,12 @@ pub(crate) fn load(lua: &Lua, natives: &Table) -> mlua::Result<Libraries> {
     let libraries: Table = chunk(lua, include_str!("prelude/libraries.luau"))?.call((natives, &core))?;
     libraries.raw_set("net", net)?;
     libraries.raw_set("task", task)?;
-    chunk(lua, include_str!("prelude/globals.luau"))?.call::<()>((natives, &values, &libraries))?;
+    let (test, runner): (Option<Table>, Option<Function>) = match mode {
+        Mode::Script => (None, None),
+        Mode::Session => (None, Some(session(lua, natives, &core, &values)?)),
+        Mode::Test => tests(lua, natives, &core, &values)?,
+    };
+    chunk(lua, include_str!("prelude/globals.luau"))?.call::<()>((natives, &values, &libraries, test))?;
     chunk(lua, include_str!("prelude/require.luau"))?.call::<()>((natives, &core, libraries))?;
     Ok(Libraries {
         drivers: Drivers {
@@ -46,8 +52,26 @@ pub(crate) fn load(lua: &Lua, natives: &Table) -> mlua::Result<Libraries> {
         },
         handle_request,
         deliver,
-        session: chunk(lua, include_str!("prelude/session.luau"))?.call((natives, &core, values))?,
+        runner,
     })
+}
+
+/// What runs what is typed, to the end of the input.
+fn session(lua: &Lua, natives: &Table, core: &Table, values: &Table) -> mlua::Result<Function> {
+    chunk(lua, include_str!("prelude/session.luau"))?.call((natives, core, values))
+}
+
+/// The library `test`, and what runs a script that uses it.
+fn tests(
+    lua: &Lua,
+    natives: &Table,
+    core: &Table,
+    values: &Table,
+) -> mlua::Result<(Option<Table>, Option<Function>)> {
+    let differences: Table = chunk(lua, include_str!("prelude/differences.luau"))?.call(values)?;
+    let expect: Function =
+        chunk(lua, include_str!("prelude/expect.luau"))?.call((core, values, differences))?;
+    chunk(lua, include_str!("prelude/test.luau"))?.call((natives, core, expect))
 }
 
 fn chunk(lua: &Lua, source: &str) -> mlua::Result<Function> {

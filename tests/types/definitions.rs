@@ -18,6 +18,8 @@ pub(crate) struct Definitions {
     pub(crate) libraries: BTreeMap<String, Fields>,
     /// Globals that are functions.
     pub(crate) functions: BTreeSet<String>,
+    /// Globals of a type that is written behind them: tables that can be called.
+    pub(crate) values: BTreeMap<String, String>,
 }
 
 /// A type or library whose end is not reached.
@@ -92,8 +94,15 @@ impl Definitions {
             return declare(&mut self.functions, name).map(|()| None);
         }
         let words = line.strip_prefix("declare ").ok_or("is not understood")?;
-        let name = words.strip_suffix(": {").ok_or("is not understood")?;
-        block(name, true, "}", Fields::new())
+        if let Some(name) = words.strip_suffix(": {") {
+            return block(name, true, "}", Fields::new());
+        }
+        let (name, meaning) = words.split_once(": ").ok_or("is not understood")?;
+        balanced(meaning)?;
+        match self.values.insert(identifier(name)?, meaning.to_owned()) {
+            None => Ok(None),
+            Some(_) => Err("declares what was declared before".to_owned()),
+        }
     }
 
     fn end(&mut self, block: Option<Block>) -> Result<(), String> {
@@ -146,6 +155,11 @@ fn declare(place: &mut BTreeSet<String>, name: &str) -> Result<(), String> {
 }
 
 fn identifier(name: &str) -> Result<String, String> {
+    // A keyword can be a name so.
+    let name = name
+        .strip_prefix("[\"")
+        .and_then(|name| name.strip_suffix("\"]"))
+        .unwrap_or(name);
     let is_one = !name.is_empty()
         && name
             .chars()
