@@ -17,6 +17,7 @@
 mod bindings;
 pub mod cli;
 mod config;
+mod diagnostics;
 #[cfg(test)]
 mod fuzzing;
 mod limits;
@@ -24,6 +25,7 @@ mod net;
 pub mod permissions;
 mod runtime;
 
+pub use diagnostics::{Excerpt, Mark, MarkKind};
 pub use limits::{LimitError, Limits};
 pub use net::dial::{Resolver, Resolving};
 pub use net::guard::{Audit, Decider, Deciding, Decision, Learning, Question, Verdict};

@@ -10,6 +10,7 @@ use tracing_subscriber::EnvFilter;
 use super::audit::AuditLog;
 use super::{Exit, fail};
 use crate::config::Config;
+use crate::diagnostics::tell;
 use crate::net::guard::Learning;
 use crate::permissions::Permissions;
 use crate::runtime::{RunError, Runtime, Script, Stop};
@@ -112,6 +113,10 @@ fn judge(ended: Result<(), RunError>) -> Exit {
         // A pipe's reader that has seen enough is no failure to speak of.
         Err(RunError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Exit::Failed,
         Err(error @ RunError::Limit(_)) => fail(Exit::Limit, &error.to_string()),
+        Err(RunError::Script(error)) => {
+            tell(&error.diagnostic());
+            Exit::Failed
+        }
         Err(error) => fail(Exit::Failed, &error.to_string()),
     }
 }

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 
 use super::{RunError, ScriptError};
+use crate::diagnostics::{Diagnostic, tell};
 
 /// Which stream a line is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +62,7 @@ impl Console for StandardConsole {
     }
 
     fn report(&self, error: &ScriptError) {
-        say(format_args!("error: {error}"));
+        tell(&error.diagnostic());
     }
 
     fn event(&self, event: &Event<'_>) {
@@ -79,7 +80,10 @@ impl Console for StandardConsole {
                     }
                 }
             }
-            Event::Restarting(cause) => say(format_args!("error: {cause}\nthe server starts afresh")),
+            Event::Restarting(cause) => {
+                tell(&Diagnostic::error(cause.to_string()));
+                say(format_args!("the server starts afresh"));
+            }
         }
     }
 }

@@ -2,12 +2,14 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join;
 use tokio_util::task::TaskTracker;
 use wasmtime::{Store, Trap, UpdateDeadline};
 
+use super::chunks::Chunks;
 use super::state::{LastWords, Servers};
 use super::turns::Pulse;
 use super::{Script, ScriptError, Shared, State, Stop};
@@ -54,7 +56,14 @@ pub(super) struct Ended {
 pub(super) async fn run(shared: &Shared, script: &Script, stop: &Stop) -> Ended {
     let limits = &shared.limits;
     let (servers, sockets, last_words) = (Servers::default(), TaskTracker::new(), LastWords::new());
-    let state = State::new(shared, servers.clone(), sockets.clone(), &last_words);
+    let chunks = Arc::new(Chunks::new(script));
+    let state = State::new(
+        shared,
+        chunks.clone(),
+        servers.clone(),
+        sockets.clone(),
+        &last_words,
+    );
     let mut store = Store::new(&shared.engine, state);
     let pulse = Pulse::new(shared.turns.clone());
     bound(&mut store, limits, pulse.clone());
@@ -69,7 +78,7 @@ pub(super) async fn run(shared: &Shared, script: &Script, stop: &Stop) -> Ended 
     let result = match ended {
         None => Err(RunError::Stopped),
         Some(Ok(Ok(()))) => Ok(()),
-        Some(Ok(Err(error))) => Err(RunError::Script(script.with_excerpt(error))),
+        Some(Ok(Err(error))) => Err(RunError::Script(error.locate(&*chunks))),
         Some(Err(error)) => Err(classify(error, store.data().memory.denied, limits, &last_words)),
     };
     let was_serving = servers.any_open();
@@ -110,7 +119,7 @@ async fn drive(
 ) -> wasmtime::Result<Result<(), ScriptError>> {
     let program = Program {
         name: script.name.clone(),
-        source: script.source.clone(),
+        source: script.source.to_vec(),
         arguments: script.arguments.clone(),
         environment: script.environment.clone(),
         heap: shared.limits.heap(),

@@ -10,6 +10,7 @@ use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
+use super::chunks::Chunks;
 use super::log_rate::LogRate;
 use super::usage::Gauges;
 use super::{Console, Shared};
@@ -43,6 +44,8 @@ pub(crate) struct State {
     pub(crate) guard: Guard,
     /// Its bounds.
     pub(crate) limits: Arc<Limits>,
+    /// The sources that its errors are in.
+    pub(crate) chunks: Arc<Chunks>,
     /// Where its output goes.
     pub(crate) console: Arc<dyn Console>,
     /// Bounds what it writes to standard error.
@@ -71,6 +74,7 @@ impl State {
     /// A state for one run; `last_words` receives what the guest's libc writes, `sockets` runs the WebSockets that it opens.
     pub(super) fn new(
         shared: &Shared,
+        chunks: Arc<Chunks>,
         servers: Servers,
         sockets: TaskTracker,
         last_words: &LastWords,
@@ -85,6 +89,7 @@ impl State {
             handles: 0,
             gauges: shared.gauges.clone(),
             guard: shared.guard.clone(),
+            chunks,
             console: shared.console.clone(),
             log_rate: LogRate::new(limits.log_lines),
             client: Arc::new(Client::new(

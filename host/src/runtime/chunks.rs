@@ -1,0 +1,42 @@
+//! The source texts of one run, for the errors in them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::Script;
+use crate::diagnostics::{Source, Sources};
+
+/// The chunks of one run by the names that messages call them.
+pub(crate) struct Chunks {
+    name: String,
+    text: Arc<[u8]>,
+    /// Those that errors were in.
+    known: Mutex<BTreeMap<String, Arc<Source>>>,
+}
+
+impl Chunks {
+    /// The chunks of a run of the script.
+    pub(super) fn new(script: &Script) -> Chunks {
+        Chunks {
+            name: script.name.clone(),
+            text: script.source.clone(),
+            known: Mutex::default(),
+        }
+    }
+
+    fn text(&self, name: &str) -> Option<Arc<[u8]>> {
+        (name == self.name).then(|| self.text.clone())
+    }
+}
+
+impl Sources for Chunks {
+    fn source(&self, name: &str) -> Option<Arc<Source>> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(source) = known.get(name) {
+            return Some(source.clone());
+        }
+        let source = Arc::new(Source::new(self.text(name)?));
+        known.insert(name.to_owned(), source.clone());
+        Some(source)
+    }
+}
