@@ -53,14 +53,18 @@ pub(super) fn excerpts(message: &str, trace: &str, is_syntax: bool, sources: &dy
         };
         (place, text) = (Some(found), rest);
     }
-    let is_syntax = is_syntax || text.contains("\n  required from ");
     let Some(place) = place.or_else(|| trace.lines().find_map(|frame| frame_of(frame, sources))) else {
         return Vec::new();
     };
     let Place { name, line, source } = &place;
     let mut shown = Vec::new();
     let mut marks = Vec::new();
-    let found = if is_syntax {
+    // A module that is no Luau has not run.
+    let has_run = || {
+        let start = format!("{name}:{line}");
+        trace.lines().any(|frame| frame.starts_with(&start))
+    };
+    let found = if is_syntax || text.contains("\n  required from ") && !has_run() {
         if let Some((number, bytes)) = syntax::opener(text, *line, source) {
             let mark = Mark::aside(bytes);
             if number == *line {

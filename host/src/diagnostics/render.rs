@@ -27,12 +27,8 @@ impl Diagnostic {
         let message = self.message_with_column();
         let mut lines = message.split('\n');
         let Severity::Error = self.severity;
-        let mut text = format!(
-            "{}{} {}",
-            style.paint(Role::Error, "error"),
-            style.paint(Role::Message, ":"),
-            style.paint(Role::Message, &clean(lines.next().unwrap_or_default()))
-        );
+        let head = format!(": {}", clean(lines.next().unwrap_or_default()));
+        let mut text = style.paint(Role::Error, "error") + &style.paint(Role::Message, &head);
         let (notes, more): (Vec<&str>, Vec<&str>) =
             lines.partition(|line| NOTES.iter().any(|note| line.starts_with(note)));
         for line in more {

@@ -64,21 +64,17 @@ impl Source {
     /// The tokens before and after a line: the last one of the code above it, and the first one below.
     pub(super) fn around(&self, number: usize) -> Option<(Option<&[u8]>, Option<&[u8]>)> {
         let first = number.saturating_sub(FAR).max(1);
-        let before = self.nearest((first..number).rev(), |tokens| tokens.last().cloned(), first == 1)?;
+        let before = self.nearest((first..number).rev(), true, first == 1)?;
         let last = (number + FAR).min(self.lines().len());
-        let after = self.nearest(
-            number + 1..=last,
-            |tokens| tokens.first().cloned(),
-            last < number + FAR,
-        )?;
+        let after = self.nearest(number + 1..=last, false, last < number + FAR)?;
         Some((before, after))
     }
 
-    /// The token that `pick` takes of the first of the lines that has one; `None` where it is not known.
+    /// The last or first token of the first of the lines that has one; `None` where it is not known.
     fn nearest(
         &self,
         numbers: impl Iterator<Item = usize>,
-        pick: impl Fn(&[Token]) -> Option<Token>,
+        is_last: bool,
         is_all: bool,
     ) -> Option<Option<&[u8]>> {
         for number in numbers {
@@ -86,8 +82,10 @@ impl Source {
             if self.lines()[number - 1].1 == Start::Within || line.text.len() == LONGEST_LINE {
                 return None;
             }
-            if let Some(token) = pick(&line.tokens) {
-                return Some(Some(&line.text[token.bytes]));
+            let is_code = |token: &&Token| !line.text[token.bytes.clone()].starts_with(b"--");
+            let mut code = line.tokens.iter().filter(is_code);
+            if let Some(token) = if is_last { code.next_back() } else { code.next() } {
+                return Some(Some(&line.text[token.bytes.clone()]));
             }
         }
         is_all.then_some(None)
@@ -180,7 +178,7 @@ mod tests {
         assert_eq!(shown(&source, 0), None);
         assert_eq!(shown(&source, 1), line("#! a 'b", 0, false));
         assert_eq!(shown(&source, 2), line("x = [[", 3, false));
-        assert_eq!(shown(&source, 3), line("y ]] z", 2, false));
+        assert_eq!(shown(&source, 3), line("y ]] z", 1, false));
         assert_eq!(shown(&source, 4), line("", 0, true));
         assert_eq!(shown(&source, 5), None);
         let empty = Source::new(&b""[..]);
