@@ -13,6 +13,8 @@ pub(crate) mod matching;
 pub(crate) mod notation;
 pub(crate) mod peer;
 #[allow(dead_code, reason = "each of the two test targets needs a part of it")]
+pub(crate) mod terminal;
+#[allow(dead_code, reason = "each of the two test targets needs a part of it")]
 pub(crate) mod websocket;
 
 use std::path::{Path, PathBuf};

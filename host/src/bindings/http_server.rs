@@ -9,10 +9,11 @@ use super::generated::atoll::net::http_server as wit;
 use super::types::{self, OutgoingBody};
 use super::websocket::SocketHandle;
 use super::wit::ErrorCode;
+use crate::net::error::Error;
 use crate::net::http_server::{Exchange, Identity, Incoming, Options, Server};
 use crate::runtime::{Event, State};
 
-/// Bytes of a response's content that are not counted. Each connection has one response at a time.
+/// Bytes of a response's content that are not counted, where a connection has one response at a time.
 const SMALL: usize = 64 << 10;
 
 /// A server in the guest's hands. Shared, as an `accept` may outlive the handle's borrow.
@@ -29,7 +30,7 @@ impl wit::Host for State {
         let exchange = self.take(exchange)?;
         let content = match response.content.len() {
             // What the system takes at once is not worth the trouble.
-            0..=SMALL => response.content.into(),
+            0..=SMALL if !exchange.is_shared() => response.content.into(),
             _ => match types::hold(self, response.content) {
                 Ok(content) => content,
                 Err(error) => return Ok(Err(error.to_string())),
@@ -91,7 +92,11 @@ impl wit::HostServer for State {
             websockets: options.websockets,
         };
         let (limits, buffer) = (self.limits.clone(), self.request_buffer.clone());
-        let server = Server::listen(&self.guard, options, limits, buffer).await;
+        let Ok(place) = self.server_places.clone().try_acquire_owned() else {
+            let error = Error::limit("servers", limits.servers, "too many servers are open");
+            return Ok(Err(error.into()));
+        };
+        let server = Server::listen(&self.guard, options, limits, buffer, place).await;
         let server = match server {
             Ok(server) => server,
             Err(error) => return Ok(Err(error.into())),

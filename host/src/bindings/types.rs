@@ -106,12 +106,12 @@ pub(super) fn hold(state: &State, content: Vec<u8>) -> Result<Bytes, Error> {
 /// A place for content that waits for a peer.
 pub(super) fn place(state: &State, content: &[u8]) -> Result<OwnedSemaphorePermit, Error> {
     let kibibytes = u32::try_from(content.len().div_ceil(1024)).unwrap_or(u32::MAX);
-    let place = state.outgoing_buffer.clone().try_acquire_many_owned(kibibytes);
+    let place = state.send_buffer.clone().try_acquire_many_owned(kibibytes);
     place.map_err(|_| {
         Error::limit(
-            "memory",
-            limits::size(state.limits.memory),
-            "too much content waits for peers, eight times as much",
+            "send-buffer",
+            limits::size(state.limits.send_buffer),
+            "too much content waits for slow peers",
         )
     })
 }

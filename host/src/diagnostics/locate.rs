@@ -12,6 +12,9 @@ use super::{Excerpt, Mark, Sources, runtime, syntax};
 /// Positions at the start of a message that are looked at.
 const MOST_POSITIONS: usize = 8;
 
+/// Names of chunks that a text may begin with: a name may have positions in itself.
+const MOST_COLONS: usize = 8;
+
 /// Bytes of a message or frame in which a position is looked for.
 const LONGEST_POSITION: usize = 4 << 10;
 
@@ -107,20 +110,15 @@ fn frame_of<'a>(frame: &'a str, sources: &dyn Sources) -> Option<Place<'a>> {
 /// The position that the text begins with, and what follows it and `end`; with an empty `end` nothing does.
 fn position<'a>(text: &'a str, end: &str, sources: &dyn Sources) -> Option<(Place<'a>, &'a str)> {
     let near = &text[..text.floor_char_boundary(LONGEST_POSITION)];
-    near.match_indices(':').find_map(|(colon, _)| {
+    let candidates = near.match_indices(':').filter_map(|(colon, _)| {
         let rest = &text[colon + 1..];
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
         let rest_after = rest[digits..].strip_prefix(end)?;
-        if end.is_empty() && !rest_after.is_empty() {
-            return None;
-        }
         let line = rest[..digits].parse().ok()?;
-        let source = sources.source(&text[..colon])?;
-        let place = Place {
-            name: &text[..colon],
-            line,
-            source,
-        };
-        Some((place, rest_after))
+        (!end.is_empty() || rest_after.is_empty()).then_some((&text[..colon], line, rest_after))
+    });
+    candidates.take(MOST_COLONS).find_map(|(name, line, rest)| {
+        let source = sources.source(name)?;
+        Some((Place { name, line, source }, rest))
     })
 }

@@ -5,6 +5,7 @@
 //! characters, so that none reaches a terminal.
 
 mod clean;
+mod grammar;
 mod locate;
 mod render;
 mod runtime;

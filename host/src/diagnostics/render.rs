@@ -18,6 +18,9 @@ use super::{Diagnostic, Excerpt, Mark, MarkKind, Severity};
 /// Columns of a tab. A tab on the terminal would be as wide as it likes.
 const TAB: &str = "    ";
 
+/// It makes one sign of several, and each terminal has a width of its own for that; without it there are several.
+const JOINER: char = '\u{200d}';
+
 /// Lines of a message that stand behind the source and not before it.
 const NOTES: [&str; 3] = ["  required from ", "  caused by: ", "  …"];
 
@@ -128,6 +131,7 @@ impl Cells {
         let cells = excerpt.text[..end].char_indices().map(|(byte, letter)| {
             let (shown, width) = match letter {
                 '\t' => (TAB.to_owned(), TAB.len()),
+                JOINER => (String::new(), 0),
                 letter if is_plain(letter) => (letter.to_string(), letter.width().unwrap_or(0)),
                 letter => {
                     let shown = spelled(letter);

@@ -156,6 +156,37 @@ impl Line<'_> {
         let first = found.next()?;
         found.next().is_none().then_some(first)
     }
+
+    /// The bracket that closes the one at this token.
+    pub(super) fn closing(&self, open: usize) -> Option<usize> {
+        let mut depth = 0_usize;
+        (open..self.tokens.len()).find(|at| {
+            depth = self.depth(depth, *at);
+            depth == 0
+        })
+    }
+
+    /// The bracket that the one at this token closes.
+    pub(super) fn opening(&self, close: usize) -> Option<usize> {
+        let mut depth = 0_usize;
+        (0..=close).rev().find(|at| {
+            depth = (depth + usize::from(self.closes(*at))).saturating_sub(usize::from(self.opens(*at)));
+            depth == 0
+        })
+    }
+
+    /// How many brackets are open behind the token, of so many before it.
+    pub(super) fn depth(&self, before: usize, at: usize) -> usize {
+        (before + usize::from(self.opens(at))).saturating_sub(usize::from(self.closes(at)))
+    }
+
+    pub(super) fn opens(&self, at: usize) -> bool {
+        ["(", "[", "{"].iter().any(|bracket| self.is(at, bracket))
+    }
+
+    pub(super) fn closes(&self, at: usize) -> bool {
+        [")", "]", "}"].iter().any(|bracket| self.is(at, bracket))
+    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ pub(super) fn find(message: &str, number: usize, source: &Source) -> Option<Foun
     let line = source.line(number)?;
     let message = message.lines().next().unwrap_or_default();
     if let Some(got) = rest_after(message, "got ") {
-        return got_instead(got, &line);
+        return got_instead(got, &line).or_else(|| wrong_closing(message, got, &line));
     }
     if message.starts_with("Malformed string") {
         return unclosed(&line);
@@ -54,8 +54,7 @@ pub(super) fn opener(message: &str, number: usize, source: &Source) -> Option<(u
     let (word, rest) = quoted(rest)?;
     if let Some(column) = rest.strip_prefix(" at column ") {
         let line = source.line(number)?;
-        let begin = leading_number(column)?.checked_sub(1)?;
-        let at = line.only(|at| line.tokens[at].bytes.start == begin && line.is(at, word))?;
+        let at = at_column(column, word, &line)?;
         return Some((number, line.bytes(at, at)));
     }
     let other = leading_number(rest.strip_prefix(" at line ")?)?;
@@ -85,6 +84,15 @@ fn got_instead(got: &str, line: &Line<'_>) -> Option<Found> {
     only(line, |at| line.is(at, word))
 }
 
+/// The bracket that closes none: the first one behind the open bracket that the message names.
+fn wrong_closing(message: &str, got: &str, line: &Line<'_>) -> Option<Found> {
+    let (open, rest) = quoted(rest_after(message, "(to close ")?)?;
+    let open = at_column(rest.strip_prefix(" at column ")?, open, line)?;
+    let at = line.closing(open)?;
+    line.is(at, quoted(got)?.0)
+        .then(|| Found::exact(line.bytes(at, at)))
+}
+
 /// The string or comment that does not end on its line.
 fn unclosed(line: &Line<'_>) -> Option<Found> {
     only(line, |at| line.tokens[at].kind == Kind::Unclosed)
@@ -96,6 +104,12 @@ fn statement(line: &Line<'_>) -> Option<Found> {
     let is_path =
         (0..=last).all(|at| line.tokens[at].kind == Kind::Name || line.is(at, ".") || line.is(at, ":"));
     is_path.then(|| Found::exact(line.bytes(0, last)))
+}
+
+/// The token that has this text and begins at the column, which counts bytes from 1.
+fn at_column(column: &str, word: &str, line: &Line<'_>) -> Option<usize> {
+    let begin = leading_number(column)?.checked_sub(1)?;
+    line.only(|at| line.tokens[at].bytes.start == begin && line.is(at, word))
 }
 
 fn only(line: &Line<'_>, is_so: impl Fn(usize) -> bool) -> Option<Found> {

@@ -49,6 +49,12 @@ pub(super) const ENTRIES: &[Entry] = &[
         set: |limits, text| count(text).map(|value| limits.parked = value),
     },
     Entry {
+        name: "servers",
+        meaning: "servers at once",
+        get: |limits| limits.servers.to_string(),
+        set: |limits, text| count(text).map(|value| limits.servers = value),
+    },
+    Entry {
         name: "connections",
         meaning: "connections per server",
         get: |limits| limits.connections.to_string(),
@@ -91,6 +97,12 @@ pub(super) const ENTRIES: &[Entry] = &[
         set: |limits, text| bytes(text, 1 << 20, 1 << 40).map(|value| limits.request_buffer = value),
     },
     Entry {
+        name: "send-buffer",
+        meaning: "bytes of content held for slow peers",
+        get: |limits| size(limits.send_buffer),
+        set: |limits, text| bytes(text, 1 << 20, 1 << 40).map(|value| limits.send_buffer = value),
+    },
+    Entry {
         name: "dns",
         meaning: "for one name's resolution",
         get: |limits| limits.dns.as_secs_f64().to_string(),
@@ -107,6 +119,18 @@ pub(super) const ENTRIES: &[Entry] = &[
         meaning: "lines of standard error a second",
         get: |limits| limits.log_lines.to_string(),
         set: |limits, text| count(text).map(|value| limits.log_lines = value),
+    },
+    Entry {
+        name: "modules",
+        meaning: "files that require may read",
+        get: |limits| limits.modules.to_string(),
+        set: |limits, text| count(text).map(|value| limits.modules = value),
+    },
+    Entry {
+        name: "module-bytes",
+        meaning: "bytes of such a file; of all, 16 times",
+        get: |limits| size(limits.module_bytes),
+        set: |limits, text| bytes(text, 1 << 10, 64 << 20).map(|value| limits.module_bytes = value),
     },
     Entry {
         name: "drain",

@@ -6,6 +6,7 @@
 mod answer;
 mod connection;
 mod content;
+mod delivery;
 mod http2;
 mod outgoing;
 
@@ -16,7 +17,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 use http_body_util::{Either, Full};
-use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -84,6 +85,8 @@ pub struct Exchange {
     reply: oneshot::Sender<Reply>,
     /// The client asks for a WebSocket.
     offer: Option<Offer>,
+    /// The connection has other requests at the same time.
+    is_shared: bool,
     limits: Arc<Limits>,
 }
 
@@ -98,6 +101,11 @@ impl Exchange {
     /// Whether the client asks for a WebSocket.
     pub(crate) fn is_upgrade(&self) -> bool {
         self.offer.is_some()
+    }
+
+    /// Whether the connection may have many responses under way, and not only this one.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.is_shared
     }
 
     /// Sends the response; a client that went away is no error. Fails on what can't go on the wire.
@@ -183,6 +191,7 @@ impl Server {
         mut options: Options,
         limits: Arc<Limits>,
         buffer: Arc<Semaphore>,
+        place: OwnedSemaphorePermit,
     ) -> Result<Server, Error> {
         options.max_connections = options.max_connections.clamp(1, limits.connections);
         // More than all requests together may hold could only wait for room in vain.
@@ -203,7 +212,9 @@ impl Server {
             tasks: TaskTracker::new(),
         });
         let local = listener.local_addr();
-        shared.tasks.spawn(accept(listener, shared.clone(), sender));
+        shared
+            .tasks
+            .spawn(accept(listener, shared.clone(), sender, place));
         Ok(Server {
             local,
             queue: Mutex::new(Queue { incoming, kept: None }),
@@ -323,15 +334,25 @@ impl Shared {
     }
 }
 
-/// Accepts connections while there is room for them.
-async fn accept(listener: Listener, shared: Arc<Shared>, sender: mpsc::Sender<Incoming>) {
+/// Accepts connections while there is room for them. The server's place is taken until the last of them has ended.
+async fn accept(
+    listener: Listener,
+    shared: Arc<Shared>,
+    sender: mpsc::Sender<Incoming>,
+    place: OwnedSemaphorePermit,
+) {
+    let server = Arc::new(place);
     let room = Arc::new(Semaphore::new(shared.options.max_connections as usize));
     let every_connection = async {
         // The semaphore is never closed.
         while let Ok(place) = room.clone().acquire_owned().await {
             let (stream, peer) = listener.accept().await;
             let visit = Visit::new(peer.ip(), shared.clone(), sender.clone());
-            shared.tasks.spawn(connection::serve(stream, visit, place));
+            let server = server.clone();
+            shared.tasks.spawn(async move {
+                connection::serve(stream, visit, place).await;
+                drop(server);
+            });
         }
     };
     shared.closing.run_until_cancelled(every_connection).await;

@@ -5,27 +5,34 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Script;
 use crate::diagnostics::{Source, Sources};
+use crate::project::Project;
 
 /// The chunks of one run by the names that messages call them.
 pub(crate) struct Chunks {
     name: String,
     text: Arc<[u8]>,
+    /// The modules.
+    pub(super) project: Arc<Project>,
     /// Those that errors were in.
     known: Mutex<BTreeMap<String, Arc<Source>>>,
 }
 
 impl Chunks {
     /// The chunks of a run of the script.
-    pub(super) fn new(script: &Script) -> Chunks {
+    pub(super) fn new(script: &Script, project: Arc<Project>) -> Chunks {
         Chunks {
             name: script.name.clone(),
             text: script.source.clone(),
+            project,
             known: Mutex::default(),
         }
     }
 
     fn text(&self, name: &str) -> Option<Arc<[u8]>> {
-        (name == self.name).then(|| self.text.clone())
+        if name == self.name {
+            return Some(self.text.clone());
+        }
+        self.project.source(name)
     }
 }
 

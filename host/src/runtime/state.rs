@@ -21,16 +21,13 @@ use crate::net::guard::Guard;
 use crate::net::http_client::Client;
 use crate::net::http_server::Closer;
 use crate::net::websocket::Connector;
+use crate::project::Project;
 
 /// Bytes kept of what the guest's libc says on its way down (a panic's message).
 const LAST_WORDS: usize = 4 << 10;
 
-/// Elements that the guest's function tables may have.
+/// Elements that the guest's tables may have, all of them together.
 const TABLE_ELEMENTS: usize = 100_000;
-
-/// How many times its own memory the host holds of a guest's content for peers that are slow to take it: a guest that
-/// sends many the same has it once.
-const OUTGOING: u64 = 8;
 
 /// The data of one store.
 pub(crate) struct State {
@@ -50,6 +47,8 @@ pub(crate) struct State {
     pub(crate) console: Arc<dyn Console>,
     /// Bounds what it writes to standard error.
     pub(crate) log_rate: LogRate,
+    /// The files that it may read.
+    pub(crate) project: Arc<Project>,
     /// Sends its requests.
     pub(crate) client: Arc<Client>,
     /// Opens its WebSockets.
@@ -61,7 +60,9 @@ pub(crate) struct State {
     /// KiB of request content that may be held for it.
     pub(crate) request_buffer: Arc<Semaphore>,
     /// KiB of its content that may be held for peers that are slow to take it.
-    pub(crate) outgoing_buffer: Arc<Semaphore>,
+    pub(crate) send_buffer: Arc<Semaphore>,
+    /// Places for servers; each is taken until the last connection of its server has ended.
+    pub(crate) server_places: Arc<Semaphore>,
     /// Its servers, to be closed from outside.
     pub(crate) servers: Servers,
     /// Bounds its memory.
@@ -89,9 +90,10 @@ impl State {
             handles: 0,
             gauges: shared.gauges.clone(),
             guard: shared.guard.clone(),
-            chunks,
             console: shared.console.clone(),
             log_rate: LogRate::new(limits.log_lines),
+            project: chunks.project.clone(),
+            chunks,
             client: Arc::new(Client::new(
                 dialer.clone(),
                 trust.clone(),
@@ -101,20 +103,14 @@ impl State {
             connector: Arc::new(Connector::new(dialer, trust, outgoing, limits.clone(), sockets)),
             waits: Arc::new(Semaphore::new(limits.parked as usize)),
             calls: Arc::new(Semaphore::new(limits.calls())),
-            outgoing_buffer: Arc::new(Semaphore::new(
-                usize::try_from(limits.memory.saturating_mul(OUTGOING) >> 10)
-                    .unwrap_or(usize::MAX)
-                    .min(Semaphore::MAX_PERMITS),
-            )),
-            request_buffer: Arc::new(Semaphore::new(
-                usize::try_from(limits.request_buffer >> 10)
-                    .unwrap_or(usize::MAX)
-                    .min(Semaphore::MAX_PERMITS),
-            )),
+            send_buffer: kibibytes(limits.send_buffer),
+            request_buffer: kibibytes(limits.request_buffer),
+            server_places: Arc::new(Semaphore::new(limits.servers as usize)),
             servers,
             memory: Memory {
                 gauges: shared.gauges.clone(),
                 used: 0,
+                elements: 0,
                 limit: limits.memory,
                 denied: false,
             },
@@ -153,6 +149,12 @@ impl State {
         self.gauges.handle_taken();
         Ok(resource)
     }
+}
+
+/// Places for so many bytes, a place for each KiB.
+fn kibibytes(bytes: u64) -> Arc<Semaphore> {
+    let places = usize::try_from(bytes >> 10).unwrap_or(usize::MAX);
+    Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS)))
 }
 
 impl Drop for State {
@@ -222,10 +224,11 @@ impl Servers {
     }
 }
 
-/// Counts the linear memory (and the exceptions' heap) of one instance.
+/// Counts the linear memory (and the exceptions' heap) of one instance, and its tables.
 pub(super) struct Memory {
     gauges: Arc<Gauges>,
     used: u64,
+    elements: usize,
     limit: u64,
     /// Whether it was ever refused more: a trap that follows is its doing.
     pub(super) denied: bool,
@@ -243,8 +246,13 @@ impl ResourceLimiter for Memory {
         Ok(true)
     }
 
-    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(desired <= TABLE_ELEMENTS)
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let elements = (self.elements - current.min(self.elements)).saturating_add(desired);
+        if elements > TABLE_ELEMENTS {
+            return Ok(false);
+        }
+        self.elements = elements;
+        Ok(true)
     }
 }
 

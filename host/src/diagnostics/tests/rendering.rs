@@ -88,6 +88,10 @@ fn columns_are_those_of_the_screen() {
             ["1:11", "f('e\u{301}') a.x()", "         ^ a is nil"],
         ),
         (
+            "f('👩\u{200d}👧') a.x()",
+            ["1:12", "f('👩👧') a.x()", "            ^ a is nil"],
+        ),
+        (
             "f('\u{1b}[31m') a.x()",
             ["1:14", "f('\\x1b[31m') a.x()", "                ^ a is nil"],
         ),

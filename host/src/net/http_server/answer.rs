@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::super::error::Error;
 use super::super::headers;
 use super::super::websocket::{Offer, Pending};
+use super::delivery::{Delivered, Deliveries};
 use super::{Exchange, Incoming, Reply, Shared, content};
 
 /// What a script's failure tells its client: nothing.
@@ -38,6 +39,8 @@ pub(super) struct Visit {
     /// Requests that came, and those that were answered.
     begun: AtomicU64,
     ended: AtomicU64,
+    /// Responses whose clients answer for each by itself.
+    pub(super) deliveries: Deliveries,
 }
 
 impl Visit {
@@ -50,6 +53,7 @@ impl Visit {
             upgrade: Mutex::new(None),
             begun: AtomicU64::new(0),
             ended: AtomicU64::new(0),
+            deliveries: Deliveries::default(),
         }
     }
 
@@ -86,20 +90,27 @@ impl Drop for Counted<'_> {
 }
 
 /// A response on its way. Boxed, so that the connection is not pinned and gives its stream back.
-type Answering = Pin<Box<dyn Future<Output = Result<Response<Content>, Infallible>> + Send>>;
+type Answering = Pin<Box<dyn Future<Output = Result<Response<Delivered>, Infallible>> + Send>>;
 
 /// Answers the requests of one connection.
 pub(super) fn service(
     visit: Arc<Visit>,
-) -> impl HttpService<hyper::body::Incoming, ResBody = Content, Error = Infallible, Future = Answering> {
+) -> impl HttpService<hyper::body::Incoming, ResBody = Delivered, Error = Infallible, Future = Answering> {
     service_fn(move |request| {
         let visit = visit.clone();
         let answering = async move {
             let _counted = Counted::new(&visit);
-            Ok::<_, Infallible>(answer(request, &visit).await.unwrap_or_else(|refusal| {
+            let is_http2 = request.version() == Version::HTTP_2;
+            let response = answer(request, &visit).await.unwrap_or_else(|refusal| {
                 visit.refused.store(true, Ordering::Relaxed);
                 refusal.into_response()
-            }))
+            });
+            Ok::<_, Infallible>(
+                response.map(|content| match is_http2 && !content.is_end_stream() {
+                    true => visit.deliveries.watch(content),
+                    false => content.into(),
+                }),
+            )
         };
         Box::pin(answering) as Answering
     })
@@ -174,6 +185,7 @@ async fn answer(
         exchange: Exchange {
             reply,
             offer,
+            is_shared: is_http2,
             limits: shared.limits.clone(),
         },
         method: head.method.as_str().to_owned(),
