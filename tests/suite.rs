@@ -20,6 +20,7 @@ mod modules;
 mod permissions;
 mod policy;
 mod project;
+mod repl;
 mod server;
 mod stress;
 mod terminal;
@@ -64,6 +65,7 @@ fn trials() -> Result<Vec<Trial>, Failed> {
     trials.extend(permissions::trials());
     trials.extend(policy::trials());
     trials.extend(project::trials());
+    trials.extend(repl::trials());
     trials.extend(server::trials());
     trials.extend(stress::trials());
     trials.extend(terminal::trials());

@@ -29,7 +29,7 @@ error: main.luau:2:14: attempt to index nil with 'name'
 ";
 
 const COLORED: &str = "\
-<b><red>error</><b>: main.luau:2:14: attempt to index nil with 'name'</>
+<b><red>error</>: <b>main.luau:2:14: attempt to index nil with 'name'</>
   <b><blue>2 |</> print(config.name)
   <b><blue>  |</>              <b><red>^^^^ config is nil</>
   at main.luau:2
@@ -102,27 +102,27 @@ fn heads_of_other_errors_are_coloured_too() -> Result<(), Failed> {
         (
             "",
             &["run", "none.luau"][..],
-            "<b><red>error</><b>: cannot read the script none.luau: ",
+            "<b><red>error</>: <b>cannot read the script none.luau: ",
         ),
         (
             "",
             &["runs"],
-            "<b><red>error</><b>: unrecognized subcommand 'runs'",
+            "<b><red>error</>: <b>unrecognized subcommand 'runs'",
         ),
         (
             "",
             &["run", "main.luau", "--limit", "x=1"],
-            "<b><red>error</><b>: ",
+            "<b><red>error</>: <b>",
         ),
         (
             "task.wait(1000)",
             &["run", "main.luau", "--timeout", "0.01"],
-            "<b><red>error</><b>: the script ran for 0.01 s (raise it with --timeout SECONDS)</>\n",
+            "<b><red>error</>: <b>the script ran for 0.01 s (raise it with --timeout SECONDS)</>\n",
         ),
         (
             "task.spawn(error, 'x')",
             &["run", "main.luau"],
-            "<b><red>error</><b>: x</>\n",
+            "<b><red>error</>: <b>x</>\n",
         ),
         // Words of a script stay as they are.
         (

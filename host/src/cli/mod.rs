@@ -6,11 +6,14 @@
 mod about;
 mod args;
 mod audit;
+mod folders;
 mod init;
 mod permissions;
 mod project;
+mod repl;
 mod run;
 mod settings;
+mod signals;
 mod types;
 
 use std::ffi::OsString;
@@ -22,7 +25,7 @@ use clap::{CommandFactory, Parser};
 
 pub(crate) use args::{
     Args, Command, CompletionsArgs, InitArgs, LimitArgs, ManArgs, Mode, PermissionArgs, PermissionsArgs,
-    RunArgs, TypesArgs,
+    ReplArgs, RunArgs, TypesArgs,
 };
 
 use crate::config::Config;
@@ -79,6 +82,10 @@ fn perform(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Init(args) => init::create(&args),
         Command::Man(args) => about::man(&args),
         Command::Permissions(args) => permissions::show(args),
+        Command::Repl(args) => match Config::of_session(args) {
+            Ok(config) => repl::run(&config),
+            Err(error) => usage(&error.to_string()),
+        },
         Command::Run(args) => match Config::from_args(args) {
             Ok(config) => run::run(config),
             Err(error) => usage(&error.to_string()),

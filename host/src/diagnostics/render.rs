@@ -25,13 +25,17 @@ const JOINER: char = '\u{200d}';
 const NOTES: [&str; 3] = ["  required from ", "  caused by: ", "  …"];
 
 impl Diagnostic {
-    /// The text, without a line feed at its end.
+    /// The text with its head, without a line feed at its end.
     pub(crate) fn render(&self, style: Style) -> String {
+        let Severity::Error = self.severity;
+        format!("{}: {}", style.paint(Role::Error, "error"), self.text(style))
+    }
+
+    /// The text without its head.
+    pub(crate) fn text(&self, style: Style) -> String {
         let message = self.message_with_column();
         let mut lines = message.split('\n');
-        let Severity::Error = self.severity;
-        let head = format!(": {}", clean(lines.next().unwrap_or_default()));
-        let mut text = style.paint(Role::Error, "error") + &style.paint(Role::Message, &head);
+        let mut text = style.paint(Role::Message, &clean(lines.next().unwrap_or_default()));
         let (notes, more): (Vec<&str>, Vec<&str>) =
             lines.partition(|line| NOTES.iter().any(|note| line.starts_with(note)));
         for line in more {

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Script;
+use crate::bindings::generated::Mode;
 use crate::diagnostics::{Source, Sources};
 use crate::project::Project;
 
 /// The chunks of one run by the names that messages call them.
 pub(crate) struct Chunks {
     name: String,
-    text: Arc<[u8]>,
+    /// None where it is typed: all that is has one name.
+    text: Option<Arc<[u8]>>,
     /// The modules.
     pub(super) project: Arc<Project>,
     /// Those that errors were in.
@@ -22,7 +24,7 @@ impl Chunks {
     pub(super) fn new(script: &Script, project: Arc<Project>) -> Chunks {
         Chunks {
             name: script.name.clone(),
-            text: script.source.clone(),
+            text: matches!(script.mode, Mode::Script).then(|| script.source.clone()),
             project,
             known: Mutex::default(),
         }
@@ -30,7 +32,7 @@ impl Chunks {
 
     fn text(&self, name: &str) -> Option<Arc<[u8]>> {
         if name == self.name {
-            return Some(self.text.clone());
+            return self.text.clone();
         }
         self.project.source(name)
     }

@@ -1,5 +1,6 @@
 //! Where a script's words go: the process's own streams, or what an embedder brings.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 
@@ -67,23 +68,33 @@ impl Console for StandardConsole {
 
     fn event(&self, event: &Event<'_>) {
         match event {
+            Event::Restarting(cause) => {
+                tell(&Diagnostic::error(cause.to_string()));
+                say(format_args!("{AFRESH}"));
+            }
+            Event::Listening { .. } => say(format_args!("{event}")),
+        }
+    }
+}
+
+const AFRESH: &str = "the server starts afresh";
+
+/// As the user is told of it.
+impl fmt::Display for Event<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Event::Listening { address, secure } => {
                 let scheme = if *secure { "https" } else { "http" };
                 match address.ip() {
-                    ip if !ip.is_unspecified() => say(format_args!("listening on {scheme}://{address}")),
+                    ip if !ip.is_unspecified() => write!(f, "listening on {scheme}://{address}"),
                     ip => {
                         let loopback = if ip.is_ipv4() { "127.0.0.1" } else { "[::1]" };
                         let port = address.port();
-                        say(format_args!(
-                            "listening on {scheme}://{loopback}:{port} (bound to {ip})"
-                        ));
+                        write!(f, "listening on {scheme}://{loopback}:{port} (bound to {ip})")
                     }
                 }
             }
-            Event::Restarting(cause) => {
-                tell(&Diagnostic::error(cause.to_string()));
-                say(format_args!("the server starts afresh"));
-            }
+            Event::Restarting(cause) => write!(f, "error: {cause}\n{AFRESH}"),
         }
     }
 }

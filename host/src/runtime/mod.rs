@@ -12,6 +12,7 @@ mod log_rate;
 mod script;
 mod state;
 mod stop;
+mod terminal;
 mod turns;
 mod usage;
 mod worker;
@@ -27,6 +28,7 @@ pub(crate) use log_rate::Admitted;
 pub use script::{Script, ScriptError, ScriptErrorKind};
 pub(crate) use state::State;
 pub use stop::Stop;
+pub(crate) use terminal::{Asked, Input, Terminal};
 pub use usage::Usage;
 
 use crate::bindings::generated::ScriptPre;
@@ -51,6 +53,7 @@ struct Shared {
     limits: Arc<Limits>,
     console: Arc<dyn Console>,
     resolver: Arc<dyn Resolver>,
+    terminal: Option<Terminal>,
     trust: Arc<Trust>,
     gauges: Arc<usage::Gauges>,
     turns: turns::Turns,

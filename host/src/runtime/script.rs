@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::bindings::generated::Mode;
 use crate::diagnostics::{Diagnostic, Excerpt, Sources, Style, excerpts_of_error, excerpts_of_syntax};
 use crate::limits::Limits;
 use crate::project::{self, Modules, Project};
@@ -19,6 +20,8 @@ pub struct Script {
     pub(super) arguments: Vec<String>,
     /// `process.env`.
     pub(super) environment: Vec<(String, String)>,
+    /// What becomes of it.
+    pub(super) mode: Mode,
     /// What it can require by a path.
     pub(super) modules: Modules,
     /// Where it lies among them.
@@ -37,6 +40,7 @@ impl Script {
             arguments: Vec::new(),
             environment: Vec::new(),
             modules: Modules::none(),
+            mode: Mode::Script,
         }
     }
 
@@ -53,6 +57,21 @@ impl Script {
             modules,
             path: own,
             ..script
+        })
+    }
+
+    /// What is typed at the runtime's terminal, line by line. It can require as a script in the working folder can.
+    ///
+    /// # Errors
+    ///
+    /// Where that folder cannot be opened.
+    pub(crate) fn session() -> std::io::Result<Script> {
+        let (modules, own) = project::around(Path::new("repl"))?;
+        Ok(Script {
+            modules,
+            path: own,
+            mode: Mode::Session,
+            ..Script::new("repl", "")
         })
     }
 
@@ -135,7 +154,7 @@ impl ScriptError {
 /// All of it: the message, the source, the stack. Without colours and without control characters.
 impl fmt::Display for ScriptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.diagnostic().render(Style::plain()))
+        f.write_str(&self.diagnostic().text(Style::plain()))
     }
 }
 

@@ -205,7 +205,7 @@ fn colours() {
     let colored = rendered(b"a.x()", "m.luau:1: attempt to index nil with 'x'", trace, style);
     assert_eq!(
         colored,
-        "\u{1b}[1m\u{1b}[31merror\u{1b}[0m\u{1b}[1m: m.luau:1:3: attempt to index nil with 'x'\u{1b}[0m\n  \
+        "\u{1b}[1m\u{1b}[31merror\u{1b}[0m: \u{1b}[1mm.luau:1:3: attempt to index nil with 'x'\u{1b}[0m\n  \
          \u{1b}[1m\u{1b}[34m1 |\u{1b}[0m a.x()\n  \
          \u{1b}[1m\u{1b}[34m  |\u{1b}[0m   \u{1b}[1m\u{1b}[31m^ a is nil\u{1b}[0m\n  \
          at m.luau:1"
