@@ -42,7 +42,6 @@ pub(crate) fn trials() -> Vec<Trial> {
         a_closed_standard_output_is_survived,
         source_of_any_bytes,
         nothing_of_a_source_is_skipped,
-        line_ends_of_other_systems,
         backtrace_variable_changes_nothing,
         log_variable_keeps_standard_output_clean,
     ]
@@ -214,17 +213,6 @@ fn nothing_of_a_source_is_skipped() -> Result<(), Failed> {
         }
     }
     Ok(())
-}
-
-fn line_ends_of_other_systems() -> Result<(), Failed> {
-    let finished =
-        Atoll::source("crlf", "print('one')\r\nprint('two')\r\nlocal = 1\r\n", [""; 0])?.finish()?;
-    finished.expect_code(1)?;
-    let err = finished.err();
-    if err.starts_with("error: main.luau:3: ") && err.contains("\n  3 | local = 1\n") {
-        return Ok(());
-    }
-    Err(format!("the source line is missing: {err:?}").into())
 }
 
 fn backtrace_variable_changes_nothing() -> Result<(), Failed> {

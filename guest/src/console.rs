@@ -10,8 +10,11 @@ use crate::bindings::console::{self, Output};
 use crate::bindings::types::{ScriptError, ScriptErrorKind};
 use crate::prelude;
 
-/// Frames of a stack trace that are shown: enough to find the place, few enough to read.
-const LONGEST_TRACE: usize = 32;
+/// Frames of a long stack trace that are shown of where the error is: enough to find the place, few enough to read.
+const INNERMOST: usize = 24;
+
+/// And of where it all began.
+const OUTERMOST: usize = 8;
 
 /// Adds the natives `write(isWarning, text)` and `report_in(origin, message, trace)`.
 ///
@@ -53,22 +56,32 @@ pub(crate) fn runtime_error(origin: &str, message: &str, trace: &str) -> ScriptE
     }
 }
 
-/// The frames of a Luau stack trace that belong to the script, one a line, the innermost first.
+/// The frames of a Luau stack trace that belong to the script, one a line, the innermost first. Between the first and the
+/// last there are words on those that are left out.
 fn script_frames(trace: &str) -> String {
-    let frames: Vec<&str> = trace
+    let mut shown: Vec<String> = Vec::new();
+    let mut frames = trace
         .lines()
         .filter(|frame| !frame.is_empty() && !frame.starts_with(prelude::NAME) && !frame.starts_with("[C]"))
-        .collect();
-    let mut shown = frames
-        .iter()
-        .take(LONGEST_TRACE)
-        .copied()
-        .collect::<Vec<_>>()
-        .join("\n");
-    if frames.len() > LONGEST_TRACE {
-        shown.push_str(&format!("\n… and {} more", frames.len() - LONGEST_TRACE));
+        .peekable();
+    while let Some(frame) = frames.next() {
+        let mut repeated = 0;
+        while frames.next_if_eq(&frame).is_some() {
+            repeated += 1;
+        }
+        shown.push(frame.to_owned());
+        match repeated {
+            0 => {}
+            1 => shown.push(frame.to_owned()),
+            more => shown.push(format!("… and {more} more like it")),
+        }
     }
-    shown
+    if shown.len() > INNERMOST + OUTERMOST + 1 {
+        let left_out = INNERMOST..shown.len() - OUTERMOST;
+        let word = format!("… and {} more", left_out.len());
+        shown.splice(left_out, [word]);
+    }
+    shown.join("\n")
 }
 
 #[cfg(test)]
@@ -83,9 +96,26 @@ mod tests {
 
     #[test]
     fn says_how_many_frames_it_leaves_out() {
-        let trace = "main.luau:1 function f\n".repeat(40);
+        let trace: String = (1..=40).map(|line| format!("main.luau:{line}\n")).collect();
         let shown = script_frames(&trace);
-        assert_eq!(shown.lines().count(), 33);
-        assert!(shown.ends_with("… and 8 more"), "{shown}");
+        let lines: Vec<&str> = shown.lines().collect();
+        assert_eq!(lines.len(), 33);
+        assert_eq!(lines[23..26], ["main.luau:24", "… and 8 more", "main.luau:33"]);
+        assert_eq!(lines[32], "main.luau:40");
+        let trace: String = (1..=33).map(|line| format!("main.luau:{line}\n")).collect();
+        assert_eq!(script_frames(&trace), trace.trim_end());
+    }
+
+    #[test]
+    fn says_how_often_a_frame_is_repeated() {
+        for (count, expected) in [
+            (1, "a:1 function f\na:2"),
+            (2, "a:1 function f\na:1 function f\na:2"),
+            (3, "a:1 function f\n… and 2 more like it\na:2"),
+            (20_000, "a:1 function f\n… and 19999 more like it\na:2"),
+        ] {
+            let trace = "a:1 function f\n".repeat(count) + "a:2\n";
+            assert_eq!(script_frames(&trace), expected);
+        }
     }
 }

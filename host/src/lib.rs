@@ -17,6 +17,7 @@
 mod bindings;
 pub mod cli;
 mod config;
+mod diagnostics;
 #[cfg(test)]
 mod fuzzing;
 mod limits;
@@ -25,6 +26,7 @@ pub mod permissions;
 mod project;
 mod runtime;
 
+pub use diagnostics::{Excerpt, Mark, MarkKind};
 pub use limits::{LimitError, Limits};
 pub use net::dial::{Resolver, Resolving};
 pub use net::guard::{Audit, Decider, Deciding, Decision, Learning, Question, Verdict};

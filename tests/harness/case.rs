@@ -11,6 +11,8 @@
 //! - `client.http`: what a client says to the script's first server, and must hear (see `notation`).
 //! - `peer.http`: the routes of the peer (see `peer`).
 //!
+//! `ATOLL_BLESS=1` writes the expected output anew (see `bless`).
+//!
 //! In every file but the script, `{peer}` is the address of a peer, `{other}` that of one without routes,
 //! `{closed}` one where nobody listens, `{free}` one that nobody holds, each with `.port` for its port
 //! alone; `{server}` (with `.port`) is the script's own server.
@@ -25,7 +27,7 @@ use libtest_mimic::{Failed, Trial};
 
 use crate::harness::child::{Atoll, Running};
 use crate::harness::peer::Peer;
-use crate::harness::{dialogue, matching, notation, root};
+use crate::harness::{bless, dialogue, matching, notation, root};
 
 /// How long the output may take to be complete after the client's last exchange.
 const SETTLING: Duration = Duration::from_secs(10);
@@ -78,6 +80,13 @@ impl Names {
         self.0
             .iter()
             .fold(text.to_owned(), |text, (name, value)| text.replace(name, value))
+    }
+
+    /// The other way round: addresses are called by their names again. Ports alone are not, as other numbers may be the
+    /// same.
+    fn take_out(&self, text: &str) -> String {
+        let addresses = self.0.iter().filter(|(name, _)| !name.ends_with(".port}"));
+        addresses.fold(text.to_owned(), |text, (name, value)| text.replace(value, name))
     }
 }
 
@@ -165,11 +174,27 @@ impl Case {
     }
 
     fn compare(&self, names: &Names, out: &str, err: &str) -> Result<(), Failed> {
-        let wanted = names.fill_in(&self.read("expected.out")?.unwrap_or_default());
-        let failure = matching::compare("standard output", &wanted, out).err();
-        let wanted = names.fill_in(&self.read("expected.err")?.unwrap_or_default());
-        let other = matching::compare("standard error", &wanted, &without_listening(err, &wanted)).err();
-        let problems: Vec<String> = failure.into_iter().chain(other).collect();
+        let mut problems = Vec::new();
+        for (what, file, text) in [
+            ("standard output", "expected.out", out.to_owned()),
+            ("standard error", "expected.err", err.to_owned()),
+        ] {
+            let pattern = self.read(file)?.unwrap_or_default();
+            let wanted = names.fill_in(&pattern);
+            let text = if file == "expected.err" {
+                without_listening(&text, &wanted)
+            } else {
+                text
+            };
+            if let Err(problem) = matching::compare(what, &wanted, &text) {
+                if bless::is_wanted() {
+                    let renewed = bless::renewed(&pattern, &names.take_out(&text));
+                    fs::write(self.folder.join(file), renewed)?;
+                } else {
+                    problems.push(problem);
+                }
+            }
+        }
         if problems.is_empty() {
             Ok(())
         } else {

@@ -1,6 +1,8 @@
 //! What the cases and the coded tests are played with: the real binary, raw sockets, and peers that
 //! can misbehave. Everything is on the loopback, on ports that the system picks.
 
+#[allow(dead_code, reason = "each of the two test targets needs a part of it")]
+pub(crate) mod bless;
 pub(crate) mod case;
 #[allow(dead_code, reason = "each of the two test targets needs a part of it")]
 pub(crate) mod certificates;
@@ -10,6 +12,8 @@ pub(crate) mod http;
 pub(crate) mod matching;
 pub(crate) mod notation;
 pub(crate) mod peer;
+#[allow(dead_code, reason = "each of the two test targets needs a part of it")]
+pub(crate) mod terminal;
 #[allow(dead_code, reason = "each of the two test targets needs a part of it")]
 pub(crate) mod websocket;
 

@@ -1,10 +1,7 @@
 //! `atoll:net/console`: what a script says.
 
 use super::generated::atoll::net::console as wit;
-use crate::runtime::{Admitted, Output, State};
-
-/// Bytes of each text of a report that are shown. It counts as one line, whatever is in it.
-const LONGEST_REPORT: usize = 64 << 10;
+use crate::runtime::{Admitted, Output, ScriptError, State};
 
 impl wit::Host for State {
     fn write_line(&mut self, to: wit::Output, text: Vec<u8>) -> wasmtime::Result<()> {
@@ -17,13 +14,11 @@ impl wit::Host for State {
         Ok(self.console.write_line(output, &text)?)
     }
 
-    fn report(&mut self, mut error: wit::ScriptError) -> wasmtime::Result<()> {
+    fn report(&mut self, error: wit::ScriptError) -> wasmtime::Result<()> {
         // A failure of a test must not get lost; whoever keeps them has bounds of its own.
         if self.tests.is_some() || admitted(self)? {
-            for text in [&mut error.origin, &mut error.message, &mut error.trace] {
-                text.truncate(text.floor_char_boundary(LONGEST_REPORT));
-            }
-            self.console.report(&error.into());
+            let error = ScriptError::from(error).locate(&*self.chunks);
+            self.console.report(&error);
         }
         Ok(())
     }

@@ -14,6 +14,9 @@ use crate::net::headers::Field;
 use crate::net::http_server;
 use crate::runtime::{ScriptError, ScriptErrorKind, State};
 
+/// Bytes of each text of an error that are kept.
+const LONGEST_TEXT: usize = 64 << 10;
+
 /// Content that the guest fetches in pieces. Shared, as a read may outlive the handle's borrow.
 #[derive(Clone)]
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
@@ -168,6 +171,12 @@ impl From<Error> for wit::ErrorCode {
     }
 }
 
+/// A text of an error, as far as it is kept.
+fn bounded(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(LONGEST_TEXT));
+    text
+}
+
 impl From<wit::ScriptError> for ScriptError {
     fn from(error: wit::ScriptError) -> Self {
         ScriptError {
@@ -175,10 +184,10 @@ impl From<wit::ScriptError> for ScriptError {
                 wit::ScriptErrorKind::Syntax => ScriptErrorKind::Syntax,
                 wit::ScriptErrorKind::Runtime => ScriptErrorKind::Runtime,
             },
-            origin: error.origin,
-            message: error.message,
-            trace: error.trace,
-            excerpt: None,
+            origin: bounded(error.origin),
+            message: bounded(error.message),
+            trace: bounded(error.trace),
+            excerpts: Vec::new(),
         }
     }
 }

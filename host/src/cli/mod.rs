@@ -32,6 +32,7 @@ pub(crate) use args::{
 };
 
 use crate::config::Config;
+use crate::diagnostics::{Diagnostic, tell};
 
 /// Exit codes, as `--help` states them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +88,7 @@ fn perform(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             );
         }
     };
+    args.color.choose();
     run::log(args.log.as_deref());
     match args.command {
         Command::Completions(args) => about::completions(&args),
@@ -151,7 +153,7 @@ fn usage(message: &str) -> Exit {
 }
 
 fn fail(exit: Exit, message: &str) -> Exit {
-    eprintln!("error: {message}");
+    tell(&Diagnostic::error(message));
     exit
 }
 

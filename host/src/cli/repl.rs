@@ -11,6 +11,7 @@ use super::run::{self, judge};
 use super::signals::Signals;
 use super::{Exit, fail};
 use crate::config::Config;
+use crate::diagnostics::{Diagnostic, tell};
 use crate::runtime::{RunError, Runtime, Script, Stop, Terminal};
 
 /// Runs sessions until the input ends.
@@ -89,7 +90,8 @@ impl Session {
                     // One that is over before the first line would be over again.
                     if self.is_interactive && !self.has_deadline && self.terminal.was_asked() =>
                 {
-                    eprintln!("error: {error}\na new session begins: the globals of the last one are gone");
+                    tell(&Diagnostic::error(error.to_string()));
+                    eprintln!("a new session begins: the globals of the last one are gone");
                 }
                 ended => return judge(ended),
             }

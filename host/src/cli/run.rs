@@ -8,6 +8,7 @@ use super::audit::AuditLog;
 use super::signals::Signals;
 use super::{Exit, fail, folders};
 use crate::config::Config;
+use crate::diagnostics::tell;
 use crate::net::guard::Learning;
 use crate::permissions::Permissions;
 use crate::runtime::{Builder, RunError, Runtime, Script, Stop};
@@ -134,6 +135,10 @@ pub(super) fn judge(ended: Result<(), RunError>) -> Exit {
         Err(RunError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Exit::Failed,
         Err(RunError::Exited(code)) => Exit::Chosen(code),
         Err(error @ RunError::Limit(_)) => fail(Exit::Limit, &error.to_string()),
+        Err(RunError::Script(error)) => {
+            tell(&error.diagnostic());
+            Exit::Failed
+        }
         Err(error) => fail(Exit::Failed, &error.to_string()),
     }
 }

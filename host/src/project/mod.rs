@@ -185,10 +185,6 @@ impl Project {
     }
 
     /// The text of the module that messages call `name`, as it was read in this run.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for excerpts of the source in reports")
-    )]
     pub(crate) fn source(&self, name: &str) -> Option<Arc<[u8]>> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let file = kept.files.values().find(|file| file.name == name)?;

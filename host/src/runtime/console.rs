@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 
 use super::{RunError, ScriptError};
+use crate::diagnostics::{Diagnostic, tell};
 
 /// Which stream a line is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,13 +63,21 @@ impl Console for StandardConsole {
     }
 
     fn report(&self, error: &ScriptError) {
-        say(format_args!("error: {error}"));
+        tell(&error.diagnostic());
     }
 
     fn event(&self, event: &Event<'_>) {
-        say(format_args!("{event}"));
+        match event {
+            Event::Restarting(cause) => {
+                tell(&Diagnostic::error(cause.to_string()));
+                say(format_args!("{AFRESH}"));
+            }
+            Event::Listening { .. } => say(format_args!("{event}")),
+        }
     }
 }
+
+const AFRESH: &str = "the server starts afresh";
 
 /// As the user is told of it.
 impl fmt::Display for Event<'_> {
@@ -85,7 +94,7 @@ impl fmt::Display for Event<'_> {
                     }
                 }
             }
-            Event::Restarting(cause) => write!(f, "error: {cause}\nthe server starts afresh"),
+            Event::Restarting(cause) => write!(f, "error: {cause}\n{AFRESH}"),
         }
     }
 }

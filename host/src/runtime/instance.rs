@@ -10,6 +10,7 @@ use futures_util::future::join;
 use tokio_util::task::TaskTracker;
 use wasmtime::{Store, Trap, UpdateDeadline};
 
+use super::chunks::Chunks;
 use super::state::{LastWords, Servers};
 use super::turns::Pulse;
 use super::{Script, ScriptError, Shared, State, Stop};
@@ -68,9 +69,10 @@ pub(super) struct Ended {
 pub(super) async fn run(shared: &Shared, script: &Script, project: &Arc<Project>, stop: &Stop) -> Ended {
     let limits = &shared.limits;
     let (servers, sockets, last_words) = (Servers::default(), TaskTracker::new(), LastWords::new());
+    let chunks = Arc::new(Chunks::new(script, project.clone()));
     let state = State::new(
         shared,
-        project.clone(),
+        chunks.clone(),
         servers.clone(),
         sockets.clone(),
         &last_words,
@@ -89,7 +91,7 @@ pub(super) async fn run(shared: &Shared, script: &Script, project: &Arc<Project>
     let result = match ended {
         None => Err(RunError::Stopped),
         Some(Ok(Ok(()))) => Ok(()),
-        Some(Ok(Err(error))) => Err(RunError::Script(script.with_excerpt(error))),
+        Some(Ok(Err(error))) => Err(RunError::Script(error.locate(&*chunks))),
         Some(Err(error)) => classify(error, store.data().memory.denied, limits, &last_words),
     };
     let was_serving = servers.any_open();
@@ -135,7 +137,7 @@ async fn drive(
 ) -> wasmtime::Result<Result<(), ScriptError>> {
     let program = Program {
         name: script.name.clone(),
-        source: script.source.clone(),
+        source: script.source.to_vec(),
         arguments: script.arguments.clone(),
         environment: script.environment.clone(),
         heap: shared.limits.heap(),

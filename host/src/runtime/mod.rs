@@ -4,6 +4,7 @@
 //! `bindings`, `net` and `permissions`.
 
 mod builder;
+mod chunks;
 mod console;
 mod engine;
 mod instance;

@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::bindings::generated::Mode;
+use crate::diagnostics::{Diagnostic, Excerpt, Sources, Style, excerpts_of_error, excerpts_of_syntax};
 use crate::limits::Limits;
 use crate::project::{self, Modules, Project, Seen};
 
@@ -13,7 +15,7 @@ pub struct Script {
     /// What messages and stack traces call it.
     pub(super) name: String,
     /// Luau source text; any bytes.
-    pub(super) source: Vec<u8>,
+    pub(super) source: Arc<[u8]>,
     /// `process.args`.
     pub(super) arguments: Vec<String>,
     /// `process.env`.
@@ -34,7 +36,7 @@ impl Script {
         Script {
             path: plain(&name),
             name,
-            source: source.into(),
+            source: source.into().into(),
             arguments: Vec::new(),
             environment: Vec::new(),
             modules: Modules::none(),
@@ -114,24 +116,6 @@ impl Script {
     pub(super) fn project(&self, limits: &Limits) -> Project {
         Project::new(self.modules.clone(), self.path.clone(), limits)
     }
-
-    /// Adds the source line that a syntax error's message names.
-    pub(super) fn with_excerpt(&self, mut error: ScriptError) -> ScriptError {
-        let line = error
-            .message
-            .strip_prefix(self.name.as_str())
-            .and_then(|rest| rest.strip_prefix(':'))
-            .and_then(|rest| rest.split(':').next())
-            .and_then(|number| number.parse::<usize>().ok());
-        if let Some(number) = line.filter(|_| error.kind == ScriptErrorKind::Syntax) {
-            let text = self
-                .source
-                .split(|byte| *byte == b'\n')
-                .nth(number.saturating_sub(1));
-            error.excerpt = text.map(|text| (number, String::from_utf8_lossy(text).trim_end().to_owned()));
-        }
-        error
-    }
 }
 
 /// The name as a path from a root: `./jobs/../main.luau` is `main.luau`.
@@ -167,26 +151,38 @@ pub struct ScriptError {
     pub message: String,
     /// The stack, innermost frame first, one `path:line function name` per line; may be empty.
     pub trace: String,
-    /// The line (its number, its text) that a syntax error is in.
-    pub excerpt: Option<(usize, String)>,
+    /// The lines of source that it is about; the one that it is in comes last. Empty where that is not known.
+    pub excerpts: Vec<Excerpt>,
 }
 
 /// What runs where nothing else is said.
 const MAIN: &str = "main script";
 
+impl ScriptError {
+    /// Adds the source that it is about.
+    pub(crate) fn locate(mut self, sources: &dyn Sources) -> ScriptError {
+        self.excerpts = match self.kind {
+            ScriptErrorKind::Syntax => excerpts_of_syntax(&self.message, sources),
+            ScriptErrorKind::Runtime => excerpts_of_error(&self.message, &self.trace, sources),
+        };
+        self
+    }
+
+    /// It, as people read it.
+    pub(crate) fn diagnostic(&self) -> Diagnostic {
+        Diagnostic {
+            excerpts: self.excerpts.clone(),
+            origin: Some(self.origin.clone()).filter(|origin| origin != MAIN),
+            frames: self.trace.lines().map(str::to_owned).collect(),
+            ..Diagnostic::error(&self.message)
+        }
+    }
+}
+
+/// All of it: the message, the source, the stack. Without colours and without control characters.
 impl fmt::Display for ScriptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
-        if let Some((number, text)) = &self.excerpt {
-            write!(f, "\n  {number} | {text}")?;
-        }
-        if self.origin != MAIN {
-            write!(f, "\n  in: {}", self.origin)?;
-        }
-        for frame in self.trace.lines() {
-            write!(f, "\n  at {frame}")?;
-        }
-        Ok(())
+        f.write_str(&self.diagnostic().text(Style::plain()))
     }
 }
 
@@ -194,35 +190,7 @@ impl std::error::Error for ScriptError {}
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    fn error(kind: ScriptErrorKind, message: &str) -> ScriptError {
-        ScriptError {
-            kind,
-            origin: MAIN.to_owned(),
-            message: message.to_owned(),
-            trace: String::new(),
-            excerpt: None,
-        }
-    }
-
-    #[test]
-    fn a_syntax_error_shows_its_line() {
-        let script = Script::new("a:b.luau", "local x = 1\nlocal = 2\r\n");
-        let shown = script.with_excerpt(error(ScriptErrorKind::Syntax, "a:b.luau:2: expected a name"));
-        assert_eq!(shown.to_string(), "a:b.luau:2: expected a name\n  2 | local = 2");
-        for message in [
-            "a:b.luau:9: beyond the end",
-            "elsewhere:1: x",
-            "a:b.luau",
-            "a:b.luau:x: y",
-        ] {
-            let shown = script.with_excerpt(error(ScriptErrorKind::Syntax, message));
-            assert_eq!(shown.to_string(), message);
-        }
-        let shown = script.with_excerpt(error(ScriptErrorKind::Runtime, "a:b.luau:2: boom"));
-        assert_eq!(shown.to_string(), "a:b.luau:2: boom");
-    }
+    use super::plain;
 
     #[test]
     fn names_as_paths() {
@@ -236,16 +204,5 @@ mod tests {
         for (name, path) in table {
             assert_eq!(plain(name), path, "{name}");
         }
-    }
-
-    #[test]
-    fn an_error_shows_where_it_was() {
-        let mut shown = error(ScriptErrorKind::Runtime, "m.luau:3: boom");
-        shown.origin = "request handler for GET /".to_owned();
-        shown.trace = "m.luau:3 function f\nm.luau:7".to_owned();
-        assert_eq!(
-            shown.to_string(),
-            "m.luau:3: boom\n  in: request handler for GET /\n  at m.luau:3 function f\n  at m.luau:7"
-        );
     }
 }

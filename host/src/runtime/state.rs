@@ -10,6 +10,7 @@ use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
+use super::chunks::Chunks;
 use super::log_rate::LogRate;
 use super::usage::Gauges;
 use super::{Console, Shared, Terminal, TestLog};
@@ -40,6 +41,8 @@ pub(crate) struct State {
     pub(crate) listeners: Listeners,
     /// Its bounds.
     pub(crate) limits: Arc<Limits>,
+    /// The sources that its errors are in.
+    pub(crate) chunks: Arc<Chunks>,
     /// Where its output goes.
     pub(crate) console: Arc<dyn Console>,
     /// Where it gets the lines of a session.
@@ -76,7 +79,7 @@ impl State {
     /// A state for one run; `last_words` receives what the guest's libc writes, `sockets` runs the WebSockets that it opens.
     pub(super) fn new(
         shared: &Shared,
-        project: Arc<Project>,
+        chunks: Arc<Chunks>,
         servers: Servers,
         sockets: TaskTracker,
         last_words: &LastWords,
@@ -95,7 +98,8 @@ impl State {
             terminal: shared.terminal.clone(),
             tests: shared.tests.clone(),
             log_rate: LogRate::new(limits.log_lines),
-            project,
+            project: chunks.project.clone(),
+            chunks,
             client: Arc::new(Client::new(
                 dialer.clone(),
                 trust.clone(),

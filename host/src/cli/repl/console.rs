@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use rustyline::ExternalPrinter;
 
+use crate::diagnostics::Style;
 use crate::runtime::{Console, Event, Output, ScriptError};
 
 /// A console that knows of the prompt.
@@ -38,7 +39,7 @@ impl<P: ExternalPrinter + Send> Console for AroundPrompt<P> {
     }
 
     fn report(&self, error: &ScriptError) {
-        drop(self.print(Output::Err, format!("error: {error}")));
+        drop(self.print(Output::Err, error.diagnostic().render(Style::of_stderr())));
     }
 
     fn event(&self, event: &Event<'_>) {

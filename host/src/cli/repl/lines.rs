@@ -15,6 +15,7 @@ use rustyline::{Config, Editor, ExternalPrinter};
 use tokio::sync::mpsc::Receiver;
 
 use crate::cli::folders;
+use crate::diagnostics::{Diagnostic, tell};
 use crate::runtime::{Asked, Input};
 
 /// Bytes that a line may have.
@@ -73,7 +74,9 @@ fn piped(mut input: impl BufRead) -> Input {
         // What can't be read has ended.
         Ok(0) | Err(_) => return Input::End,
         Ok(length) if length as u64 > LONGEST => {
-            eprintln!("error: a line has more than {LONGEST} bytes");
+            tell(&Diagnostic::error(format!(
+                "a line has more than {LONGEST} bytes"
+            )));
             return Input::End;
         }
         Ok(_) => {}
