@@ -39,7 +39,7 @@ pub(crate) async fn run(program: Program) -> Result<(), ScriptError> {
     let scheduler = Scheduler::new(most_parked, slice.clone(), heap.clone());
     // Declared before everything that refers into it, so dropped after it.
     let lua = Lua::new_with(StdLib::ALL_SAFE, LuaOptions::new()).map_err(not_started)?;
-    prepare(&lua, &program, &scheduler, heap).map_err(not_started)?;
+    prepare(&lua, &program, &scheduler, slice.clone(), heap).map_err(not_started)?;
     lua.set_interrupt(move |lua| slice.check(lua));
 
     let main = load(&lua, &program)?;
@@ -66,12 +66,18 @@ pub(crate) async fn run(program: Program) -> Result<(), ScriptError> {
 }
 
 /// Adds the libraries and closes the sandbox.
-fn prepare(lua: &Lua, program: &Program, scheduler: &Scheduler, heap: Rc<Heap>) -> mlua::Result<()> {
+fn prepare(
+    lua: &Lua,
+    program: &Program,
+    scheduler: &Scheduler,
+    slice: Rc<Slice>,
+    heap: Rc<Heap>,
+) -> mlua::Result<()> {
     let globals = lua.globals();
     globals.raw_remove("loadstring")?;
 
     let natives = lua.create_table()?;
-    console::install(lua, &natives)?;
+    console::install(lua, &natives, slice)?;
     heap::install(lua, &natives, heap)?;
     task::install(lua, &natives, scheduler)?;
     natives.raw_set("report", report(lua, scheduler)?)?;

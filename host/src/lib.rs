@@ -21,14 +21,16 @@ mod config;
 mod fuzzing;
 mod limits;
 mod net;
+pub mod observe;
 pub mod permissions;
 mod runtime;
 
 pub use limits::{LimitError, Limits};
 pub use net::dial::{Resolver, Resolving};
 pub use net::guard::{Audit, Decider, Deciding, Decision, Learning, Question, Verdict};
+pub use observe::{Access, AccessLog, Metrics, Usage};
 pub use permissions::Permissions;
 pub use runtime::{
     BuildError, Builder, Console, Event, Output, RunError, Runtime, Script, ScriptError, ScriptErrorKind,
-    StandardConsole, Stop, Usage,
+    StandardConsole, Stop,
 };

@@ -1,45 +1,70 @@
 //! `atoll:net/console`: what a script says.
 
 use super::generated::atoll::net::console as wit;
-use crate::runtime::{Admitted, Output, State};
+use crate::observe::Admitted;
+use crate::runtime::{Console, Output, State, tell};
 
 /// Bytes of each text of a report that are shown. It counts as one line, whatever is in it.
 const LONGEST_REPORT: usize = 64 << 10;
 
 impl wit::Host for State {
-    fn write_line(&mut self, to: wit::Output, text: Vec<u8>) -> wasmtime::Result<()> {
+    async fn write_line(&mut self, to: wit::Output, text: Vec<u8>) -> wasmtime::Result<()> {
         let output = match to {
             wit::Output::Out => Output::Out,
-            wit::Output::Err if !admitted(self)? => return Ok(()),
+            wit::Output::Err if !admitted(self).await? => return Ok(()),
             wit::Output::Err => Output::Err,
         };
-        // Nobody reads any more: the run ends with the system's reason.
-        Ok(self.console.write_line(output, &text)?)
+        write_line(self, output, text).await
     }
 
-    fn report(&mut self, mut error: wit::ScriptError) -> wasmtime::Result<()> {
-        if admitted(self)? {
+    async fn report(&mut self, mut error: wit::ScriptError) -> wasmtime::Result<()> {
+        if admitted(self).await? {
+            let mut bytes = 0;
             for text in [&mut error.origin, &mut error.message, &mut error.trace] {
                 text.truncate(text.floor_char_boundary(LONGEST_REPORT));
+                bytes += text.len();
             }
-            self.console.report(&error.into());
+            let error = error.into();
+            say(self, Output::Err, bytes, move |console| console.report(&error)).await;
         }
         Ok(())
     }
 }
 
 /// Whether one more line may go to standard error; says how many could not.
-fn admitted(state: &mut State) -> wasmtime::Result<bool> {
+async fn admitted(state: &mut State) -> wasmtime::Result<bool> {
     match state.log_rate.admit() {
-        Admitted::No => Ok(false),
+        Admitted::No => {
+            state.observer.limit_hit("log-lines");
+            Ok(false)
+        }
         Admitted::Yes { dropped: 0 } => Ok(true),
         Admitted::Yes { dropped } => {
             let most = state.limits.log_lines;
             let word = format!(
                 "{dropped} lines were dropped (limit log-lines={most}; raise it with --limit log-lines=N)"
             );
-            state.console.write_line(Output::Err, word.as_bytes())?;
+            write_line(state, Output::Err, word.into_bytes()).await?;
             Ok(true)
         }
     }
+}
+
+async fn write_line(state: &mut State, to: Output, text: Vec<u8>) -> wasmtime::Result<()> {
+    let written = say(state, to, text.len(), move |console| {
+        console.write_line(to, &text)
+    })
+    .await;
+    // Nobody reads any more: the run ends with the system's reason.
+    Ok(written?)
+}
+
+/// Has the console say something. A reader that keeps it waiting is not held against the script.
+async fn say<T: Send + 'static>(
+    state: &mut State,
+    to: Output,
+    bytes: usize,
+    say: impl FnOnce(&dyn Console) -> T + Send + 'static,
+) -> T {
+    state.pulse.excuse(tell(&state.console, to, bytes, say)).await
 }

@@ -10,7 +10,7 @@ use super::types::{self, OutgoingBody};
 use super::websocket::SocketHandle;
 use super::wit::ErrorCode;
 use crate::net::http_server::{Exchange, Identity, Incoming, Options, Server};
-use crate::runtime::{Event, State};
+use crate::runtime::{Event, Output, State, tell};
 
 /// Bytes of a response's content that are not counted. Each connection has one response at a time.
 const SMALL: usize = 64 << 10;
@@ -91,7 +91,8 @@ impl wit::HostServer for State {
             websockets: options.websockets,
         };
         let (limits, buffer) = (self.limits.clone(), self.request_buffer.clone());
-        let server = Server::listen(&self.guard, options, limits, buffer).await;
+        let listening = Server::listen(&self.guard, options, limits, buffer);
+        let server = self.pulse.excuse(listening).await;
         let server = match server {
             Ok(server) => server,
             Err(error) => return Ok(Err(error.into())),
@@ -103,10 +104,11 @@ impl wit::HostServer for State {
             Err(error) => return Ok(Err(error.into())),
         };
         self.servers.add(server.closer());
-        self.console.event(&Event::Listening {
-            address: server.local_addr(),
-            secure: server.is_secure(),
+        let (address, secure) = (server.local_addr(), server.is_secure());
+        let listening = tell(&self.console, Output::Err, 0, move |console| {
+            console.event(&Event::Listening { address, secure });
         });
+        self.pulse.excuse(listening).await;
         Ok(Ok(handle))
     }
 

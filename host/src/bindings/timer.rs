@@ -14,12 +14,17 @@ impl wit::Host for State {}
 
 impl<T: Send> wit::HostWithStore<T> for HasSelf<State> {
     async fn sleep(accessor: &Accessor<T, Self>, time: u64) -> wasmtime::Result<Result<(), ErrorCode>> {
-        let (call, waits, most) = accessor.with(|mut access| {
+        let (call, waits) = accessor.with(|mut access| {
             let state = access.get();
-            (state.enter(), state.waits.clone(), state.limits.parked)
+            (state.enter(), state.waits.clone())
         });
         let _call = call?;
         let Ok(_place) = waits.try_acquire() else {
+            let most = accessor.with(|mut access| {
+                let state = access.get();
+                state.observer.limit_hit("parked");
+                state.limits.parked
+            });
             return Ok(Err(
                 Error::limit("parked", most, "too many waits are under way").into()
             ));

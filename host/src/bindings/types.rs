@@ -12,6 +12,7 @@ use crate::net::body::{Body, Pieces, counted};
 use crate::net::error::Error;
 use crate::net::headers::Field;
 use crate::net::http_server;
+use crate::observe::MEMORY;
 use crate::runtime::{ScriptError, ScriptErrorKind, State};
 
 /// Content that the guest fetches in pieces. Shared, as a read may outlive the handle's borrow.
@@ -105,8 +106,9 @@ pub(super) fn place(state: &State, content: &[u8]) -> Result<OwnedSemaphorePermi
     let kibibytes = u32::try_from(content.len().div_ceil(1024)).unwrap_or(u32::MAX);
     let place = state.outgoing_buffer.clone().try_acquire_many_owned(kibibytes);
     place.map_err(|_| {
+        state.observer.limit_hit(MEMORY);
         Error::limit(
-            "memory",
+            MEMORY,
             limits::size(state.limits.memory),
             "too much content waits for peers, eight times as much",
         )
@@ -160,10 +162,10 @@ impl From<Error> for wit::ErrorCode {
             Error::Tls(text) => wit::ErrorCode::TlsFailure(text),
             Error::HandshakeRejected(text) => wit::ErrorCode::HandshakeRejected(text),
             Error::BodyTooLarge(_) => wit::ErrorCode::BodyTooLarge(error.to_string()),
-            Error::HeadersTooLarge(text) => wit::ErrorCode::HeadersTooLarge(text),
+            Error::HeadersTooLarge { text, .. } => wit::ErrorCode::HeadersTooLarge(text),
             Error::TooManyRedirects => wit::ErrorCode::TooManyRedirects,
             Error::InvalidResponse(text) => wit::ErrorCode::InvalidResponse(text),
-            Error::LimitExceeded(text) => wit::ErrorCode::LimitExceeded(text),
+            Error::LimitExceeded { text, .. } => wit::ErrorCode::LimitExceeded(text),
         }
     }
 }

@@ -4,9 +4,13 @@
 //! `settings` write the files of `init` and `types`.
 
 mod about;
+mod access_log;
 mod args;
 mod audit;
 mod init;
+mod lines;
+mod log;
+mod metrics;
 mod permissions;
 mod project;
 mod run;
@@ -71,8 +75,19 @@ fn perform(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             );
         }
     };
-    run::log(args.log.as_deref());
-    match args.command {
+    let log = match log::start(&args.log) {
+        Ok(log) => log,
+        Err(error) => return usage(&error),
+    };
+    let exit = obey(args.command);
+    if let Some(log) = log {
+        log.finish();
+    }
+    exit
+}
+
+fn obey(command: Command) -> Exit {
+    match command {
         Command::Completions(args) => about::completions(&args),
         Command::Init(args) => init::create(&args),
         Command::Man(args) => about::man(&args),

@@ -5,26 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
+use super::access_log::AccessLines;
 use super::audit::AuditLog;
+use super::metrics::MetricsServer;
 use super::{Exit, fail};
 use crate::config::Config;
+use crate::net::exporter;
 use crate::net::guard::Learning;
 use crate::permissions::Permissions;
 use crate::runtime::{RunError, Runtime, Script, Stop};
-
-/// Sends the host's logs to standard error.
-pub(super) fn log(filter: Option<&str>) {
-    let filter = match filter {
-        Some(filter) => EnvFilter::new(filter),
-        None => EnvFilter::from_default_env(),
-    };
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
-}
 
 /// Runs the script to its end.
 pub(super) fn run(config: Config) -> Exit {
@@ -34,12 +24,16 @@ pub(super) fn run(config: Config) -> Exit {
             .environment(environment(&config.policy.permissions)),
         Err(error) => return fail(Exit::Usage, &unreadable(&config.script, &error)),
     };
-    let learning = config
-        .learns
-        .then(|| Learning::new(config.policy.permissions.clone()));
-    let mut builder = Runtime::builder()
-        .permissions(config.policy.permissions)
-        .limits(config.limits);
+    let metrics = match config.metrics.map(MetricsServer::bind).transpose() {
+        Ok(metrics) => metrics,
+        Err(error) => return fail(Exit::Usage, &error),
+    };
+    let mut permissions = config.policy.permissions;
+    if let Some(metrics) = &metrics {
+        permissions = metrics.hide(permissions);
+    }
+    let learning = config.learns.then(|| Learning::new(permissions.clone()));
+    let mut builder = Runtime::builder().permissions(permissions).limits(config.limits);
     if let Some(learning) = &learning {
         builder = builder.learn(learning);
     }
@@ -54,6 +48,19 @@ pub(super) fn run(config: Config) -> Exit {
             }
         }
     }
+    let access_log = match config.access_log.as_deref().map(AccessLines::open).transpose() {
+        Ok(log) => log,
+        Err(error) => {
+            let path = config.access_log.unwrap_or_default();
+            return fail(
+                Exit::Usage,
+                &format!("cannot write the access log {}: {error}", path.display()),
+            );
+        }
+    };
+    if let Some(log) = &access_log {
+        builder = builder.access_log(log.clone());
+    }
     if let Some(folder) = cache_folder() {
         builder = builder.cache(folder);
     }
@@ -61,6 +68,10 @@ pub(super) fn run(config: Config) -> Exit {
         Ok(runtime) => runtime,
         Err(error) => return fail(Exit::Failed, &error.to_string()),
     };
+    if let Some(metrics) = metrics {
+        eprintln!("metrics on http://{}{}", metrics.address(), exporter::PATH);
+        metrics.start(runtime.clone());
+    }
     let executor = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(executor) => executor,
         Err(error) => return fail(Exit::Failed, &format!("cannot start: {error}")),
@@ -80,6 +91,9 @@ pub(super) fn run(config: Config) -> Exit {
             exit = signals.obey(stop.clone()) => exit,
         }
     });
+    if let Some(log) = access_log {
+        log.finish();
+    }
     // A name that the system still looks up must not hold up the end.
     executor.shutdown_background();
     if let Some(learning) = learning {

@@ -4,6 +4,7 @@
 mod file;
 
 use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -30,6 +31,10 @@ pub(crate) struct Config {
     pub(crate) audit: Option<PathBuf>,
     /// Whether missing permissions are only noted.
     pub(crate) learns: bool,
+    /// Where requests are recorded: a file, or `-`.
+    pub(crate) access_log: Option<PathBuf>,
+    /// Where metrics are served.
+    pub(crate) metrics: Option<SocketAddr>,
 }
 
 /// What a script may do, and where that was said.
@@ -87,6 +92,9 @@ pub(crate) enum ConfigError {
         /// What was given.
         value: String,
     },
+    /// The address for metrics is none.
+    #[error("--metrics must be an IP address and a port, as in 127.0.0.1:9464 or [::1]:0, got {0:?}")]
+    Endpoint(String),
     /// The config file can't be used.
     #[error(transparent)]
     File(#[from] FileError),
@@ -128,6 +136,8 @@ impl Config {
             arguments: args.arguments,
             audit: args.watch.audit,
             learns: args.watch.mode == Mode::Audit,
+            access_log: args.traffic.access_log,
+            metrics: args.traffic.metrics.as_deref().map(endpoint).transpose()?,
         })
     }
 }
@@ -256,6 +266,17 @@ fn limits(args: LimitArgs, file: Option<(PathBuf, File)>) -> Result<Limits, Conf
         limits.wall = Some(wall(&text, "--timeout".to_owned())?);
     }
     Ok(limits)
+}
+
+/// An address and a port; `localhost` is IPv4's.
+fn endpoint(text: &str) -> Result<SocketAddr, ConfigError> {
+    let literal = match text.strip_prefix("localhost:") {
+        Some(port) => format!("{}:{port}", Ipv4Addr::LOCALHOST),
+        None => text.to_owned(),
+    };
+    literal
+        .parse()
+        .map_err(|_| ConfigError::Endpoint(text.to_owned()))
 }
 
 fn wall(text: &str, place: String) -> Result<Duration, ConfigError> {

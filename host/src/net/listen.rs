@@ -9,6 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::error::{self, Error};
 use super::guard::Guard;
+use crate::observe::HTTP;
 use crate::permissions::{self, GrantedBind};
 
 /// Connections that the system holds until we take them.
@@ -74,11 +75,11 @@ impl Listener {
                     }
                 }
                 Err(error) if error.raw_os_error().is_some_and(error::is_descriptor_limit) => {
-                    tracing::warn!(%error, address = %self.local, "cannot accept");
+                    tracing::warn!(target: HTTP, error = error.to_string(), address = %self.local, "cannot accept");
                     tokio::time::sleep(DESCRIPTOR_PAUSE).await;
                 }
                 // The connection died between the system's accept and ours.
-                Err(error) => tracing::debug!(%error, "accept"),
+                Err(error) => tracing::debug!(target: HTTP, error = error.to_string(), "cannot accept"),
             }
         }
     }

@@ -10,7 +10,9 @@ use super::{Console, Runtime, Shared, StandardConsole, State, engine};
 use crate::bindings::{self, generated::ScriptPre};
 use crate::limits::Limits;
 use crate::net::dial::{Resolver, SystemResolver};
+use crate::net::error::CODES;
 use crate::net::guard::{Audit, Decider, Guard, Learning};
+use crate::observe::{AccessLog, Observer};
 use crate::permissions::Permissions;
 
 /// The component that holds the Luau virtual machine: built from `guest/` by `cargo xtask guest`.
@@ -26,6 +28,7 @@ pub struct Builder {
     limits: Limits,
     console: Option<Arc<dyn Console>>,
     resolver: Option<Arc<dyn Resolver>>,
+    access_log: Option<Arc<dyn AccessLog>>,
     cache: Option<PathBuf>,
     guest: Option<Vec<u8>>,
 }
@@ -72,6 +75,12 @@ impl Builder {
         self
     }
 
+    /// Records every request of servers that is over; by nobody, unless this is called.
+    pub fn access_log(mut self, log: impl AccessLog + 'static) -> Builder {
+        self.access_log = Some(Arc::new(log));
+        self
+    }
+
     /// The bounds of each run.
     pub fn limits(mut self, limits: Limits) -> Builder {
         self.limits = limits;
@@ -111,6 +120,8 @@ impl Builder {
         let component = self.guest.as_deref().unwrap_or(GUEST);
         let guest = prepare(&engine, component).map_err(|error| BuildError::Engine(format!("{error:#}")))?;
         engine::tick(&engine).map_err(|error| BuildError::Engine(error.to_string()))?;
+        let observer = Observer::new(CODES, self.limits.log_lines, self.access_log);
+        let observer = Arc::new(observer);
         Ok(Runtime {
             shared: Arc::new(Shared {
                 engine,
@@ -121,6 +132,7 @@ impl Builder {
                     decider: self.decider,
                     audit: self.audit,
                     patience: self.limits.decision,
+                    observer: observer.clone(),
                 },
                 limits: Arc::new(self.limits),
                 console: self.console.unwrap_or_else(|| Arc::new(StandardConsole)),
@@ -128,7 +140,7 @@ impl Builder {
                     .resolver
                     .unwrap_or_else(|| Arc::new(SystemResolver::default())),
                 trust: Arc::default(),
-                gauges: Arc::default(),
+                observer,
                 turns: Turns::new(),
             }),
         })

@@ -10,8 +10,7 @@ use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-use super::log_rate::LogRate;
-use super::usage::Gauges;
+use super::turns::Pulse;
 use super::{Console, Shared};
 use crate::limits::Limits;
 use crate::net::dial::Dialer;
@@ -20,6 +19,7 @@ use crate::net::guard::Guard;
 use crate::net::http_client::Client;
 use crate::net::http_server::Closer;
 use crate::net::websocket::Connector;
+use crate::observe::{LogRate, MEMORY, Observer};
 
 /// Bytes kept of what the guest's libc says on its way down (a panic's message).
 const LAST_WORDS: usize = 4 << 10;
@@ -37,8 +37,10 @@ pub(crate) struct State {
     pub(crate) table: ResourceTable,
     /// How many of them there are.
     handles: u32,
-    /// Counts for all instances of the runtime.
-    gauges: Arc<Gauges>,
+    /// Told what happens, for all instances of the runtime.
+    pub(crate) observer: Arc<Observer>,
+    /// How it stands with its time.
+    pub(crate) pulse: Pulse,
     /// Decides about its servers; the client and the connector have it too.
     pub(crate) guard: Guard,
     /// Its bounds.
@@ -74,16 +76,17 @@ impl State {
         servers: Servers,
         sockets: TaskTracker,
         last_words: &LastWords,
+        pulse: Pulse,
     ) -> State {
         let limits = shared.limits.clone();
-        shared.gauges.instance_began();
         let dialer = Dialer::new(shared.guard.clone(), shared.resolver.clone(), limits.dns);
         let (dialer, trust) = (Arc::new(dialer), shared.trust.clone());
         let outgoing = Arc::new(Semaphore::new(limits.outgoing as usize));
         State {
             table: ResourceTable::new(),
             handles: 0,
-            gauges: shared.gauges.clone(),
+            observer: shared.observer.clone(),
+            pulse,
             guard: shared.guard.clone(),
             console: shared.console.clone(),
             log_rate: LogRate::new(limits.log_lines),
@@ -108,7 +111,7 @@ impl State {
             )),
             servers,
             memory: Memory {
-                gauges: shared.gauges.clone(),
+                observer: shared.observer.clone(),
                 used: 0,
                 limit: limits.memory,
                 denied: false,
@@ -131,13 +134,16 @@ impl State {
 
     /// Hands the guest a resource, within the limit.
     pub(crate) fn push<T: Send + 'static>(&mut self, resource: T) -> Result<Resource<T>, Error> {
-        let full = || Error::limit("handles", self.limits.handles, "too many host resources are held");
+        let full = || {
+            self.observer.limit_hit("handles");
+            Error::limit("handles", self.limits.handles, "too many host resources are held")
+        };
         if self.handles >= self.limits.handles {
             return Err(full());
         }
         let handle = self.table.push(resource).map_err(|_| full())?;
         self.handles += 1;
-        self.gauges.handle_given();
+        self.observer.counters().gauges.handle_given();
         Ok(handle)
     }
 
@@ -145,14 +151,15 @@ impl State {
     pub(crate) fn take<T: Send + 'static>(&mut self, handle: Resource<T>) -> wasmtime::Result<T> {
         let resource = self.table.delete(handle)?;
         self.handles = self.handles.saturating_sub(1);
-        self.gauges.handle_taken();
+        self.observer.counters().gauges.handle_taken();
         Ok(resource)
     }
 }
 
 impl Drop for State {
     fn drop(&mut self) {
-        self.gauges.instance_ended(self.handles.into(), self.memory.used);
+        let gauges = &self.observer.counters().gauges;
+        gauges.instance_ended(self.handles.into(), self.memory.used);
     }
 }
 
@@ -219,7 +226,7 @@ impl Servers {
 
 /// Counts the linear memory (and the exceptions' heap) of one instance.
 pub(super) struct Memory {
-    gauges: Arc<Gauges>,
+    observer: Arc<Observer>,
     used: u64,
     limit: u64,
     /// Whether it was ever refused more: a trap that follows is its doing.
@@ -231,9 +238,11 @@ impl ResourceLimiter for Memory {
         let used = self.used - (current as u64).min(self.used) + desired as u64;
         if used > self.limit {
             self.denied = true;
+            self.observer.limit_hit(MEMORY);
             return Ok(false);
         }
-        self.gauges.memory_changed(self.used, used);
+        let gauges = &self.observer.counters().gauges;
+        gauges.memory_changed(self.used, used);
         self.used = used;
         Ok(true)
     }

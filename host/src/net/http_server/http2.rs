@@ -8,6 +8,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 
 use super::answer::{self, Visit};
 use super::connection::{HEAD_SLACK, Io};
+use crate::observe::HTTP;
 
 /// Requests that one connection may have under way.
 const STREAMS: u32 = 100;
@@ -52,7 +53,7 @@ pub(super) async fn serve(io: Io, visit: Arc<Visit>) {
             }
             ended = &mut connection => {
                 if let Err(error) = ended {
-                    tracing::debug!(%error, "connection");
+                    tracing::debug!(target: HTTP, peer = %visit.peer, error = error.to_string(), "connection");
                 }
                 return;
             }
