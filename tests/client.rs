@@ -26,6 +26,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         a_denied_request_never_connects,
         a_peer_that_answers_before_the_body_is_read,
         the_main_error_drops_requests,
+        connections_to_many_origins_are_not_all_kept,
     ]
 }
 
@@ -226,4 +227,26 @@ fn a_peer_that_answers_before_the_body_is_read() -> Result<(), Failed> {
     finished.expect_code(0)?;
     assert_eq!(finished.out(), "true\t403\tno\n");
     answering.join().map_err(|_| "the peer panicked")?
+}
+
+fn connections_to_many_origins_are_not_all_kept() -> Result<(), Failed> {
+    // All of 127.0.0.0/8 is this machine, so one peer is many origins.
+    let listener = TcpListener::bind("0.0.0.0:0")?;
+    let port = listener.local_addr()?.port().to_string();
+    let _peer = Peer::serve(listener, Vec::new())?;
+    let source = "local last
+        for round = 1, 2 do
+            for index = 1, 300 do
+                local host = `127.0.{index // 200}.{index % 200 + 1}:{process.args[1]}`
+                local ok, response = net.request(host)
+                last = ok and tonumber(response.headers['x-connection']) or response
+            end
+            print(last)
+        end";
+    let arguments = ["--allow-net=127.0.0.0/8", "--", &port];
+    let finished = Atoll::source("many_origins", source, arguments)?.finish()?;
+    finished.expect_code(0)?;
+    // 256 were kept; the other 44 had to be opened again.
+    assert_eq!(finished.out(), "300\n344\n");
+    Ok(())
 }

@@ -14,6 +14,7 @@ mod errors;
 mod examples;
 mod harness;
 mod hostile;
+mod http2;
 mod limits;
 mod permissions;
 mod policy;
@@ -55,6 +56,7 @@ fn trials() -> Result<Vec<Trial>, Failed> {
     trials.extend(errors::trials());
     trials.extend(examples::trials());
     trials.extend(hostile::trials());
+    trials.extend(http2::trials());
     trials.extend(limits::trials());
     trials.extend(permissions::trials());
     trials.extend(policy::trials());

@@ -4,6 +4,8 @@
 //! not public, and the host as a whole is too large to be instrumented.
 #![allow(dead_code, unused_imports, reason = "most of the host is not tried here")]
 
+#[path = "../../host/src/config/file.rs"]
+mod config_file;
 #[path = "../../host/src/fuzzing/mod.rs"]
 mod fuzzing;
 #[path = "../../host/src/limits/mod.rs"]
@@ -12,6 +14,10 @@ mod limits;
 mod net;
 #[path = "../../host/src/permissions/mod.rs"]
 mod permissions;
+
+mod config {
+    pub(crate) use crate::config_file as file;
+}
 
 macro_rules! targets {
     ($($name:ident)*) => {
@@ -24,4 +30,4 @@ macro_rules! targets {
     };
 }
 
-targets! { guest_target head limits redirect rule url_target }
+targets! { config guest_target head limits redirect request_line response_head rule url_target }

@@ -154,7 +154,7 @@ fn what_nobody_offers() -> Result<(), Failed> {
 fn components_that_call_each_other() -> Result<(), Failed> {
     let component = wat::parse_str(include_str!("nested.wat"))?;
     for ended in Scene::new().limit("run=20")?.component_cases(component, 2)? {
-        ended.crashed("handle limit exceeded")?.within(192)?;
+        ended.crashed("handle limit exceeded")?.within(320)?;
     }
     Ok(())
 }

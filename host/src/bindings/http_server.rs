@@ -12,7 +12,7 @@ use super::wit::ErrorCode;
 use crate::net::http_server::{Exchange, Identity, Incoming, Options, Server};
 use crate::runtime::{Event, Output, State, tell};
 
-/// Bytes of a response's content that are not counted. Each connection has one response at a time.
+/// Bytes of a response's content that are not counted, where a connection has one response at a time.
 const SMALL: usize = 64 << 10;
 
 /// A server in the guest's hands. Shared, as an `accept` may outlive the handle's borrow.
@@ -29,7 +29,7 @@ impl wit::Host for State {
         let exchange = self.take(exchange)?;
         let content = match response.content.len() {
             // What the system takes at once is not worth the trouble.
-            0..=SMALL => response.content.into(),
+            0..=SMALL if !exchange.is_shared() => response.content.into(),
             _ => match types::hold(self, response.content) {
                 Ok(content) => content,
                 Err(error) => return Ok(Err(error.to_string())),
@@ -91,7 +91,11 @@ impl wit::HostServer for State {
             websockets: options.websockets,
         };
         let (limits, buffer) = (self.limits.clone(), self.request_buffer.clone());
-        let listening = Server::listen(&self.guard, options, limits, buffer);
+        let Ok(place) = self.server_places.clone().try_acquire_owned() else {
+            let error = self.limit("servers", limits.servers, "too many servers are open");
+            return Ok(Err(error.into()));
+        };
+        let listening = Server::listen(&self.guard, options, limits, buffer, place);
         let server = self.pulse.excuse(listening).await;
         let server = match server {
             Ok(server) => server,

@@ -7,7 +7,6 @@ use wasmtime::component::{Accessor, HasSelf};
 
 use super::generated::atoll::net::timer as wit;
 use super::wit::ErrorCode;
-use crate::net::error::Error;
 use crate::runtime::State;
 
 impl wit::Host for State {}
@@ -20,14 +19,11 @@ impl<T: Send> wit::HostWithStore<T> for HasSelf<State> {
         });
         let _call = call?;
         let Ok(_place) = waits.try_acquire() else {
-            let most = accessor.with(|mut access| {
+            let error = accessor.with(|mut access| {
                 let state = access.get();
-                state.observer.limit_hit("parked");
-                state.limits.parked
+                state.limit("parked", state.limits.parked, "too many waits are under way")
             });
-            return Ok(Err(
-                Error::limit("parked", most, "too many waits are under way").into()
-            ));
+            return Ok(Err(error.into()));
         };
         // A time too long for the clock never comes.
         match Instant::now().checked_add(Duration::from_nanos(time)) {

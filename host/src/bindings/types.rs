@@ -12,7 +12,6 @@ use crate::net::body::{Body, Pieces, counted};
 use crate::net::error::Error;
 use crate::net::headers::Field;
 use crate::net::http_server;
-use crate::observe::MEMORY;
 use crate::runtime::{ScriptError, ScriptErrorKind, State};
 
 /// Content that the guest fetches in pieces. Shared, as a read may outlive the handle's borrow.
@@ -104,13 +103,12 @@ pub(super) fn hold(state: &State, content: Vec<u8>) -> Result<Bytes, Error> {
 /// A place for content that waits for a peer.
 pub(super) fn place(state: &State, content: &[u8]) -> Result<OwnedSemaphorePermit, Error> {
     let kibibytes = u32::try_from(content.len().div_ceil(1024)).unwrap_or(u32::MAX);
-    let place = state.outgoing_buffer.clone().try_acquire_many_owned(kibibytes);
+    let place = state.send_buffer.clone().try_acquire_many_owned(kibibytes);
     place.map_err(|_| {
-        state.observer.limit_hit(MEMORY);
-        Error::limit(
-            MEMORY,
-            limits::size(state.limits.memory),
-            "too much content waits for peers, eight times as much",
+        state.limit(
+            "send-buffer",
+            limits::size(state.limits.send_buffer),
+            "too much content waits for slow peers",
         )
     })
 }

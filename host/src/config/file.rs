@@ -11,30 +11,30 @@ use serde::{Deserialize, Deserializer};
 /// What the file says.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct File {
+pub(crate) struct File {
     /// `[permissions]`
     #[serde(default)]
-    pub(super) permissions: PermissionTable,
+    pub(crate) permissions: PermissionTable,
     /// `[limits]`: names and values as `--limit` takes them, and `timeout`.
     #[serde(default)]
-    pub(super) limits: BTreeMap<String, LimitValue>,
+    pub(crate) limits: BTreeMap<String, LimitValue>,
 }
 
 /// `[permissions]`, named as the flags are.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub(super) struct PermissionTable {
-    pub(super) allow_net: Grant,
-    pub(super) deny_net: Vec<String>,
-    pub(super) allow_listen: Grant,
-    pub(super) deny_listen: Vec<String>,
-    pub(super) allow_env: Grant,
-    pub(super) allow_all: bool,
+pub(crate) struct PermissionTable {
+    pub(crate) allow_net: Grant,
+    pub(crate) deny_net: Vec<String>,
+    pub(crate) allow_listen: Grant,
+    pub(crate) deny_listen: Vec<String>,
+    pub(crate) allow_env: Grant,
+    pub(crate) allow_all: bool,
 }
 
 /// `true`, as the bare flag, or a list of rules.
 #[derive(Debug, Default)]
-pub(super) enum Grant {
+pub(crate) enum Grant {
     #[default]
     Nothing,
     Bare,
@@ -43,7 +43,7 @@ pub(super) enum Grant {
 
 /// A number, or text such as `256m`.
 #[derive(Debug)]
-pub(super) struct LimitValue(pub(super) String);
+pub(crate) struct LimitValue(pub(crate) String);
 
 /// Why a file can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -71,12 +71,17 @@ pub(crate) enum FileError {
 }
 
 /// Reads the file.
-pub(super) fn read(path: &Path) -> Result<File, FileError> {
+pub(crate) fn read(path: &Path) -> Result<File, FileError> {
     let text = std::fs::read_to_string(path).map_err(|cause| FileError::Read {
         path: path.to_owned(),
         cause,
     })?;
-    toml::from_str(&text).map_err(|error| {
+    parse(path, &text)
+}
+
+/// What the text of the file `path` says.
+pub(crate) fn parse(path: &Path, text: &str) -> Result<File, FileError> {
+    toml::from_str(text).map_err(|error| {
         let before = &text[..error
             .span()
             .map_or(0, |span| text.floor_char_boundary(span.start))];

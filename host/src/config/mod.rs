@@ -1,7 +1,7 @@
 //! What was typed and what `atoll.toml` says, checked: words become permissions and limits, or an error that names the
 //! word.
 
-mod file;
+pub(crate) mod file;
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};

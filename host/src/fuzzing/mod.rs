@@ -1,7 +1,7 @@
 //! What the fuzz targets try: a function for each, which takes any bytes and panics where something that must hold does
 //! not. `fuzz/` runs them under libFuzzer; the test at the end feeds them what `fuzz/corpus` keeps.
 //!
-//! The fuzz package has this file, `limits`, `net` and `permissions` as modules of its own, so nothing else of the crate
+//! The fuzz package has this file, `config/file.rs`, `limits`, `net` and `permissions` as modules of its own, so nothing else of the crate
 //! can be used here.
 
 use std::fmt::{Debug, Display};
@@ -13,6 +13,8 @@ use self::registry::METADATA;
 use crate::limits::Limits;
 use crate::permissions::{ListenRule, NetRule, Permissions, Target, decide_listen, decide_name};
 
+mod config;
+mod exchange;
 mod guest;
 mod head;
 #[path = "../permissions/tests/model.rs"]
@@ -31,6 +33,8 @@ mod model;
 mod registry;
 mod url;
 
+pub(crate) use self::config::config;
+pub(crate) use self::exchange::{request_line, response_head};
 pub(crate) use self::guest::guest_target;
 pub(crate) use self::head::head;
 pub(crate) use self::url::{redirect, url_target};
@@ -42,10 +46,13 @@ type Named = (&'static str, fn(&[u8]));
 /// Each target's name, which is that of its folder in `fuzz/corpus`.
 #[cfg(test)]
 const TARGETS: &[Named] = &[
+    ("config", config),
     ("guest_target", guest_target),
     ("head", head),
     ("limits", limits),
     ("redirect", redirect),
+    ("request_line", request_line),
+    ("response_head", response_head),
     ("rule", rule),
     ("url_target", url_target),
 ];

@@ -49,6 +49,12 @@ pub(super) const ENTRIES: &[Entry] = &[
         set: |limits, text| count(text).map(|value| limits.parked = value),
     },
     Entry {
+        name: "servers",
+        meaning: "servers at once",
+        get: |limits| limits.servers.to_string(),
+        set: |limits, text| count(text).map(|value| limits.servers = value),
+    },
+    Entry {
         name: "connections",
         meaning: "connections per server",
         get: |limits| limits.connections.to_string(),
@@ -89,6 +95,12 @@ pub(super) const ENTRIES: &[Entry] = &[
         meaning: "bytes of request content held",
         get: |limits| size(limits.request_buffer),
         set: |limits, text| bytes(text, 1 << 20, 1 << 40).map(|value| limits.request_buffer = value),
+    },
+    Entry {
+        name: "send-buffer",
+        meaning: "bytes of content held for slow peers",
+        get: |limits| size(limits.send_buffer),
+        set: |limits, text| bytes(text, 1 << 20, 1 << 40).map(|value| limits.send_buffer = value),
     },
     Entry {
         name: "dns",

@@ -25,6 +25,8 @@ pub struct Limits {
     pub wall: Option<Duration>,
     /// Waiting calls and deferred tasks at once.
     pub parked: u32,
+    /// Servers at once.
+    pub servers: u32,
     /// Connections that one server holds at once; scripts may ask for fewer.
     pub connections: u32,
     /// Outgoing requests and WebSocket handshakes under way at once.
@@ -39,6 +41,9 @@ pub struct Limits {
     pub header_fields: u32,
     /// Bytes of request content that all servers together hold while it waits for the script.
     pub request_buffer: u64,
+    /// Bytes of the script's content (requests, responses) that the host holds for peers that are slow to take it. It may
+    /// be more than `memory`: the guest has its own memory back meanwhile.
+    pub send_buffer: u64,
     /// For one name's resolution.
     pub dns: Duration,
     /// For one decision of an embedder's own policy.
@@ -60,6 +65,7 @@ impl Default for Limits {
             grace: Duration::from_secs(1),
             wall: None,
             parked: 10_000,
+            servers: 64,
             connections: 1024,
             outgoing: 256,
             sockets: 1024,
@@ -67,6 +73,7 @@ impl Default for Limits {
             header_bytes: 16 << 10,
             header_fields: 100,
             request_buffer: 64 << 20,
+            send_buffer: 1 << 30,
             dns: Duration::from_secs(5),
             decision: Duration::from_secs(2),
             log_lines: 1000,
@@ -173,6 +180,7 @@ mod tests {
             ("run=0.5", |l| l.run == Duration::from_millis(500)),
             ("grace=2", |l| l.grace == Duration::from_secs(2)),
             ("parked=7", |l| l.parked == 7),
+            ("servers=6", |l| l.servers == 6),
             ("connections=8", |l| l.connections == 8),
             ("outgoing=9", |l| l.outgoing == 9),
             ("sockets=12", |l| l.sockets == 12),
@@ -180,6 +188,7 @@ mod tests {
             ("header-bytes=8192", |l| l.header_bytes == 8192),
             ("header-fields=10", |l| l.header_fields == 10),
             ("request-buffer=1g", |l| l.request_buffer == 1 << 30),
+            ("send-buffer=2g", |l| l.send_buffer == 2 << 30),
             ("dns=1", |l| l.dns == Duration::from_secs(1)),
             ("decision=4", |l| l.decision == Duration::from_secs(4)),
             ("log-lines=13", |l| l.log_lines == 13),

@@ -2,7 +2,7 @@
 //!
 //! Every hop is checked by name here and by address in `dial`.
 
-mod link;
+pub(crate) mod link;
 mod pool;
 
 use std::sync::Arc;
@@ -274,7 +274,7 @@ pub(crate) fn parse(text: &str) -> Result<Url, Error> {
 }
 
 /// The method, in capitals where it is one of those that everybody means so (WHATWG Fetch, "normalize a method").
-fn method(text: &str) -> Result<Method, Error> {
+pub(crate) fn method(text: &str) -> Result<Method, Error> {
     const NORMALIZED: [Method; 6] = [
         Method::DELETE,
         Method::GET,
@@ -315,7 +315,8 @@ pub(crate) fn target_of(action: &'static str, url: &Url, schemes: &[Scheme]) -> 
     Target::from_url(action, url).map_err(|error| Error::InvalidUrl(error.to_string()))
 }
 
-fn uri(url: &Url) -> Result<Uri, Error> {
+/// What the request asks of the server: the URL without its fragment.
+pub(crate) fn uri(url: &Url) -> Result<Uri, Error> {
     let mut bare = url.clone();
     bare.set_fragment(None);
     bare.as_str()

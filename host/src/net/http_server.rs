@@ -6,6 +6,7 @@
 mod answer;
 mod connection;
 mod content;
+mod delivery;
 mod http2;
 mod outgoing;
 
@@ -85,6 +86,8 @@ pub struct Exchange {
     reply: oneshot::Sender<Reply>,
     /// The client asks for a WebSocket.
     offer: Option<Offer>,
+    /// The connection has other requests at the same time.
+    is_shared: bool,
     limits: Arc<Limits>,
     /// Told of what the script does with it.
     handling: Arc<Handling>,
@@ -103,6 +106,11 @@ impl Exchange {
     /// Whether the client asks for a WebSocket.
     pub(crate) fn is_upgrade(&self) -> bool {
         self.offer.is_some()
+    }
+
+    /// Whether the connection may have many responses under way, and not only this one.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.is_shared
     }
 
     /// Sends the response; a client that went away is no error. Fails on what can't go on the wire.
@@ -196,6 +204,7 @@ impl Server {
         mut options: Options,
         limits: Arc<Limits>,
         buffer: Arc<Semaphore>,
+        place: OwnedSemaphorePermit,
     ) -> Result<Server, Error> {
         options.max_connections = options.max_connections.clamp(1, limits.connections);
         // More than all requests together may hold could only wait for room in vain.
@@ -218,7 +227,9 @@ impl Server {
         });
         let local = listener.local_addr();
         tracing::info!(target: HTTP, address = %local, secure = shared.tls.is_some(), "listening");
-        shared.tasks.spawn(accept(listener, shared.clone(), sender));
+        shared
+            .tasks
+            .spawn(accept(listener, shared.clone(), sender, place));
         Ok(Server {
             local,
             queue: Mutex::new(Queue { incoming, kept: None }),
@@ -349,8 +360,14 @@ struct Place {
     _connected: Connected,
 }
 
-/// Accepts connections while there is room for them.
-async fn accept(listener: Listener, shared: Arc<Shared>, sender: mpsc::Sender<Incoming>) {
+/// Accepts connections while there is room for them. The server's place is taken until the last of them has ended.
+async fn accept(
+    listener: Listener,
+    shared: Arc<Shared>,
+    sender: mpsc::Sender<Incoming>,
+    place: OwnedSemaphorePermit,
+) {
+    let server = Arc::new(place);
     let room = Arc::new(Semaphore::new(shared.options.max_connections as usize));
     let every_connection = async {
         // The semaphore is never closed.
@@ -367,7 +384,11 @@ async fn accept(listener: Listener, shared: Arc<Shared>, sender: mpsc::Sender<In
                 _connected: shared.observer.connected(peer.ip()),
             };
             let visit = Visit::new(peer.ip(), shared.clone(), sender.clone());
-            shared.tasks.spawn(connection::serve(stream, visit, place));
+            let server = server.clone();
+            shared.tasks.spawn(async move {
+                connection::serve(stream, visit, place).await;
+                drop(server);
+            });
         }
     };
     shared.closing.run_until_cancelled(every_connection).await;

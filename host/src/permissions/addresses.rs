@@ -74,7 +74,7 @@ impl Addresses {
             Addresses::One(one) => one == address,
             Addresses::Network(network) => network.contains(&address),
             Addresses::Localhost => special::class(address) == Class::Loopback,
-            Addresses::Public => special::class(address) == Class::Public,
+            Addresses::Public => special::in_public_space(address),
             Addresses::Private => special::in_private_space(address),
             Addresses::Any => true,
         }

@@ -228,6 +228,10 @@ fn listen_rule(parts: Parts) -> Result<ListenRule, RuleProblem> {
         Hosts::Addresses(Addresses::One(address)) if address.to_canonical() != address => {
             Err(RuleProblem::Embedded(address.to_canonical()))
         }
+        // What is bound is compared as IPv4, so nothing would ever match.
+        Hosts::Addresses(Addresses::Network(IpNet::V6(network))) if special::is_mapped(network) => {
+            Err(RuleProblem::EmbeddedNetwork)
+        }
         Hosts::Addresses(addresses) => Ok(ListenRule {
             addresses,
             ports: parts.ports,

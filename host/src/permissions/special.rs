@@ -92,6 +92,11 @@ pub(super) fn class(address: IpAddr) -> Class {
     }
 }
 
+/// Whether it is in the space that `public` means, metadata addresses in that space included.
+pub(super) fn in_public_space(address: IpAddr) -> bool {
+    range(address) == Class::Public
+}
+
 /// Whether it is in the space that `private` means, metadata addresses in that space included.
 pub(super) fn in_private_space(address: IpAddr) -> bool {
     is_private(range(address))
@@ -110,6 +115,11 @@ pub(super) fn is_embedding(network: Ipv6Net) -> bool {
     [MAPPED, COMPATIBLE, NAT64, SIX_TO_FOUR, TEREDO]
         .iter()
         .any(|outer| outer.contains(&network))
+}
+
+/// Whether all of `network` is IPv4-mapped addresses.
+pub(super) fn is_mapped(network: Ipv6Net) -> bool {
+    MAPPED.contains(&network)
 }
 
 /// RFC 4291, section 2.5.5.2.

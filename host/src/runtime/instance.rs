@@ -38,6 +38,9 @@ pub enum RunError {
 /// How long the connections of an instance that has ended may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
 
+/// Handles that the guest needs besides those of its calls and resources.
+const OWN_HANDLES: usize = 10_000;
+
 /// A guest that ran on although its host had asked for a pause.
 #[derive(Debug, thiserror::Error)]
 #[error("the guest did not wait for {0:?}")]
@@ -99,6 +102,11 @@ pub(super) async fn run(shared: &Shared, script: &Script, stop: &Stop) -> Ended 
 /// Puts the limits on a fresh store.
 fn bound(store: &mut Store<State>, limits: &Limits, pulse: Pulse) {
     store.limiter(|state| &mut state.memory);
+    // wasmtime has bounds of its own for what a guest may hold and hand over at once. They must not be lower than ours, which
+    // are errors and not the end of the instance. A call is a task and a waitable.
+    store.set_max_component_handles(limits.calls().saturating_mul(2).saturating_add(OWN_HANDLES));
+    let fuel = usize::try_from(limits.memory).unwrap_or(usize::MAX);
+    store.set_hostcall_fuel(fuel.max(store.hostcall_fuel()));
     store.set_epoch_deadline(1);
     let longest = limits.run + limits.grace;
     store.epoch_deadline_callback(move |_| {

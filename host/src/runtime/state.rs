@@ -1,5 +1,6 @@
 //! What one store holds besides the guest: the services that its imports call, and its bounds.
 
+use std::fmt::Display;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::join_all;
@@ -24,12 +25,8 @@ use crate::observe::{LogRate, MEMORY, Observer};
 /// Bytes kept of what the guest's libc says on its way down (a panic's message).
 const LAST_WORDS: usize = 4 << 10;
 
-/// Elements that the guest's function tables may have.
+/// Elements that the guest's tables may have, all of them together.
 const TABLE_ELEMENTS: usize = 100_000;
-
-/// How many times its own memory the host holds of a guest's content for peers that are slow to take it: a guest that
-/// sends many the same has it once.
-const OUTGOING: u64 = 8;
 
 /// The data of one store.
 pub(crate) struct State {
@@ -60,7 +57,9 @@ pub(crate) struct State {
     /// KiB of request content that may be held for it.
     pub(crate) request_buffer: Arc<Semaphore>,
     /// KiB of its content that may be held for peers that are slow to take it.
-    pub(crate) outgoing_buffer: Arc<Semaphore>,
+    pub(crate) send_buffer: Arc<Semaphore>,
+    /// Places for servers; each is taken until the last connection of its server has ended.
+    pub(crate) server_places: Arc<Semaphore>,
     /// Its servers, to be closed from outside.
     pub(crate) servers: Servers,
     /// Bounds its memory.
@@ -99,20 +98,14 @@ impl State {
             connector: Arc::new(Connector::new(dialer, trust, outgoing, limits.clone(), sockets)),
             waits: Arc::new(Semaphore::new(limits.parked as usize)),
             calls: Arc::new(Semaphore::new(limits.calls())),
-            outgoing_buffer: Arc::new(Semaphore::new(
-                usize::try_from(limits.memory.saturating_mul(OUTGOING) >> 10)
-                    .unwrap_or(usize::MAX)
-                    .min(Semaphore::MAX_PERMITS),
-            )),
-            request_buffer: Arc::new(Semaphore::new(
-                usize::try_from(limits.request_buffer >> 10)
-                    .unwrap_or(usize::MAX)
-                    .min(Semaphore::MAX_PERMITS),
-            )),
+            send_buffer: kibibytes(limits.send_buffer),
+            request_buffer: kibibytes(limits.request_buffer),
+            server_places: Arc::new(Semaphore::new(limits.servers as usize)),
             servers,
             memory: Memory {
                 observer: shared.observer.clone(),
                 used: 0,
+                elements: 0,
                 limit: limits.memory,
                 denied: false,
             },
@@ -132,16 +125,23 @@ impl State {
         })
     }
 
+    /// The limit called `name`, which stands at `value`, was met.
+    pub(crate) fn limit(&self, name: &'static str, value: impl Display, what: &str) -> Error {
+        self.observer.limit_hit(name);
+        Error::limit(name, value, what)
+    }
+
     /// Hands the guest a resource, within the limit.
     pub(crate) fn push<T: Send + 'static>(&mut self, resource: T) -> Result<Resource<T>, Error> {
-        let full = || {
-            self.observer.limit_hit("handles");
-            Error::limit("handles", self.limits.handles, "too many host resources are held")
+        let full = |state: &State| {
+            let most = state.limits.handles;
+            state.limit("handles", most, "too many host resources are held")
         };
         if self.handles >= self.limits.handles {
-            return Err(full());
+            return Err(full(self));
         }
-        let handle = self.table.push(resource).map_err(|_| full())?;
+        let pushed = self.table.push(resource);
+        let handle = pushed.map_err(|_| full(self))?;
         self.handles += 1;
         self.observer.counters().gauges.handle_given();
         Ok(handle)
@@ -154,6 +154,12 @@ impl State {
         self.observer.counters().gauges.handle_taken();
         Ok(resource)
     }
+}
+
+/// Places for so many bytes, a place for each KiB.
+fn kibibytes(bytes: u64) -> Arc<Semaphore> {
+    let places = usize::try_from(bytes >> 10).unwrap_or(usize::MAX);
+    Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS)))
 }
 
 impl Drop for State {
@@ -224,10 +230,11 @@ impl Servers {
     }
 }
 
-/// Counts the linear memory (and the exceptions' heap) of one instance.
+/// Counts the linear memory (and the exceptions' heap) of one instance, and its tables.
 pub(super) struct Memory {
     observer: Arc<Observer>,
     used: u64,
+    elements: usize,
     limit: u64,
     /// Whether it was ever refused more: a trap that follows is its doing.
     pub(super) denied: bool,
@@ -247,8 +254,13 @@ impl ResourceLimiter for Memory {
         Ok(true)
     }
 
-    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(desired <= TABLE_ELEMENTS)
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let elements = (self.elements - current.min(self.elements)).saturating_add(desired);
+        if elements > TABLE_ELEMENTS {
+            return Ok(false);
+        }
+        self.elements = elements;
+        Ok(true)
     }
 }
 

@@ -14,6 +14,7 @@ use http::HeaderMap;
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::super::headers::Field;
 use super::super::stream::Stream;
@@ -28,6 +29,8 @@ const MOST_FIELDS: usize = 256;
 pub(super) struct Link {
     stream: Stream,
     notes: Notes,
+    /// Without one it serves one request only.
+    place: Option<OwnedSemaphorePermit>,
 }
 
 /// What is known of a connection. Clones share it.
@@ -53,9 +56,11 @@ enum Head {
 }
 
 impl Link {
-    pub(super) fn new(stream: Stream) -> Link {
+    /// `place`: its place among the connections that are kept for a next request.
+    pub(super) fn new(stream: Stream, place: Option<OwnedSemaphorePermit>) -> Link {
         Link {
             stream,
+            place,
             notes: Notes::default(),
         }
     }
@@ -114,15 +119,18 @@ impl Notes {
     fn received(&self, bytes: &[u8]) {
         let mut head = self.head();
         let Head::Begun(begun) = &mut *head else { return };
+        // Its end may have begun in what came before; all else of that was looked at then.
+        let mut seen = begun.len().saturating_sub(3);
         begun.extend_from_slice(bytes);
-        while let Some(end) = end_of_head(begun) {
+        while let Some(end) = end_of_head(&begun[seen..]).map(|end| seen + end) {
             // An interim response (RFC 9110, section 15.2) is followed by another.
-            if begun.get(9) != Some(&b'1') {
+            if begun[..end].get(9) != Some(&b'1') {
                 begun.truncate(end);
                 *head = Head::Whole(std::mem::take(begun));
                 return;
             }
             begun.drain(..end);
+            seen = 0;
         }
         if begun.len() > LONGEST_HEAD {
             *head = Head::Nothing;
@@ -137,6 +145,20 @@ fn begins_a_request(bytes: &[u8]) -> bool {
         .take_while(|byte| byte.is_ascii_uppercase() || **byte == b'-')
         .count();
     token > 0 && bytes[token..].starts_with(b" /")
+}
+
+/// The fields of the response that comes in these pieces, as [`Notes::answered`] tells them where hyper found `headers`.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn watched<'a>(
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+    headers: &HeaderMap,
+) -> Option<Vec<Field>> {
+    let notes = Notes::default();
+    notes.sent(b"GET / HTTP/1.1\r\n\r\n");
+    for piece in pieces {
+        notes.received(piece);
+    }
+    notes.answered(headers)
 }
 
 fn end_of_head(bytes: &[u8]) -> Option<usize> {
@@ -158,6 +180,9 @@ fn fields(head: &[u8]) -> Option<Vec<Field>> {
 impl Connection for Link {
     fn connected(&self) -> Connected {
         let connected = Connected::new().extra(self.notes.clone());
+        if self.place.is_none() {
+            connected.poison();
+        }
         if self.stream.speaks_h2() {
             connected.negotiated_h2()
         } else {

@@ -14,6 +14,7 @@ use http::Uri;
 use http_body_util::Full;
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::sync::Semaphore;
 
 use super::super::dial::Dialer;
 use super::super::error::Error;
@@ -29,6 +30,9 @@ const IDLE: Duration = Duration::from_secs(15);
 
 /// Unused connections kept for one origin.
 pub(super) const IDLE_PER_ORIGIN: usize = 8;
+
+/// Connections that are kept for a next request at all, unused ones and those in use; further ones end with their request.
+const MOST_KEPT: usize = 256;
 
 /// Pools with authorities of their own that are kept; a script that needs more at once is slower, not wrong.
 const MOST: usize = 16;
@@ -48,6 +52,7 @@ pub(super) struct Pools {
     dialer: Arc<Dialer>,
     trust: Arc<Trust>,
     limits: Arc<Limits>,
+    kept: Arc<Semaphore>,
     /// For requests that add no authority.
     usual: Pool,
     /// By the authorities that they add, the most recently used last.
@@ -56,8 +61,10 @@ pub(super) struct Pools {
 
 impl Pools {
     pub(super) fn new(dialer: Arc<Dialer>, trust: Arc<Trust>, limits: Arc<Limits>) -> Pools {
+        let kept = Arc::new(Semaphore::new(MOST_KEPT));
         Pools {
-            usual: new_pool(&dialer, &trust, None, &limits),
+            usual: new_pool(&dialer, &trust, None, &limits, &kept),
+            kept,
             dialer,
             trust,
             limits,
@@ -77,7 +84,7 @@ impl Pools {
             None => {
                 // Now, and not when the first connection is made: the text may be at fault.
                 let client = tls::Client::new(&self.trust, Some(text), Protocols::Http)?;
-                let pool = new_pool(&self.dialer, &self.trust, Some(client), &self.limits);
+                let pool = new_pool(&self.dialer, &self.trust, Some(client), &self.limits, &self.kept);
                 (text.to_owned(), pool)
             }
         };
@@ -90,10 +97,16 @@ impl Pools {
     }
 }
 
-fn new_pool(dialer: &Arc<Dialer>, trust: &Arc<Trust>, tls: Option<tls::Client>, limits: &Limits) -> Pool {
+fn new_pool(
+    dialer: &Arc<Dialer>,
+    trust: &Arc<Trust>,
+    tls: Option<tls::Client>,
+    limits: &Limits,
+    kept: &Arc<Semaphore>,
+) -> Pool {
     let head = usize::try_from(limits.header_bytes).unwrap_or(usize::MAX);
     // Where grants may change, none is used twice: each request has a connection of its own, decided anew.
-    let kept = if dialer.grants_are_constant() {
+    let idle = if dialer.grants_are_constant() {
         IDLE_PER_ORIGIN
     } else {
         0
@@ -102,7 +115,7 @@ fn new_pool(dialer: &Arc<Dialer>, trust: &Arc<Trust>, tls: Option<tls::Client>, 
         .timer(TokioTimer::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE)
-        .pool_max_idle_per_host(kept)
+        .pool_max_idle_per_host(idle)
         .http1_max_buf_size(head.max(64 << 10))
         .http1_max_headers(limits.header_fields as usize)
         .http2_max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
@@ -111,6 +124,7 @@ fn new_pool(dialer: &Arc<Dialer>, trust: &Arc<Trust>, tls: Option<tls::Client>, 
         .build(Connector {
             dialer: dialer.clone(),
             trust: trust.clone(),
+            kept: kept.clone(),
             tls: Arc::new(tls.map_or_else(OnceLock::new, OnceLock::from)),
         })
 }
@@ -125,6 +139,8 @@ fn connection_window(limits: &Limits) -> u32 {
 pub(super) struct Connector {
     dialer: Arc<Dialer>,
     trust: Arc<Trust>,
+    /// Places for connections that may serve another request.
+    kept: Arc<Semaphore>,
     /// Made when it is first needed, and kept, so that its connections can resume each other's sessions.
     tls: Arc<OnceLock<tls::Client>>,
 }
@@ -134,8 +150,9 @@ impl Connector {
         // The request that wants the connection has passed the whole check.
         let pass = self.dialer.check_again(&target)?;
         let stream = self.dialer.dial(&pass).await?;
+        let link = |stream| Link::new(stream, self.kept.clone().try_acquire_owned().ok());
         if target.scheme == Scheme::Http {
-            return Ok(Link::new(Stream::Plain(stream)));
+            return Ok(link(Stream::Plain(stream)));
         }
         let client = match self.tls.get() {
             Some(client) => client,
@@ -146,7 +163,7 @@ impl Connector {
         };
         let handshake = client.shake_hands(stream, &target.host);
         match tokio::time::timeout(HANDSHAKE, handshake).await {
-            Ok(stream) => Ok(Link::new(stream?)),
+            Ok(stream) => Ok(link(stream?)),
             Err(_) => Err(Error::Timeout(format!("no TLS handshake within {HANDSHAKE:?}"))),
         }
     }

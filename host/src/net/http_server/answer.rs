@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::super::error::Error;
 use super::super::headers;
 use super::super::websocket::{Offer, Pending};
+use super::delivery::{Delivered, Deliveries};
 use super::{Exchange, Incoming, Reply, Shared, content};
 use crate::observe::{Counting, Served};
 
@@ -39,6 +40,8 @@ pub(super) struct Visit {
     /// Requests that came, and those that were answered.
     begun: AtomicU64,
     ended: AtomicU64,
+    /// Responses whose clients answer for each by itself.
+    pub(super) deliveries: Deliveries,
 }
 
 impl Visit {
@@ -51,6 +54,7 @@ impl Visit {
             upgrade: Mutex::new(None),
             begun: AtomicU64::new(0),
             ended: AtomicU64::new(0),
+            deliveries: Deliveries::default(),
         }
     }
 
@@ -87,17 +91,18 @@ impl Drop for Counted<'_> {
 }
 
 /// A response on its way. Boxed, so that the connection is not pinned and gives its stream back.
-type Answering = Pin<Box<dyn Future<Output = Result<Response<Counting<Content>>, Infallible>> + Send>>;
+type Answering = Pin<Box<dyn Future<Output = Result<Response<Counting<Delivered>>, Infallible>> + Send>>;
 
 /// Answers the requests of one connection.
 pub(super) fn service(
     visit: Arc<Visit>,
-) -> impl HttpService<hyper::body::Incoming, ResBody = Counting<Content>, Error = Infallible, Future = Answering>
+) -> impl HttpService<hyper::body::Incoming, ResBody = Counting<Delivered>, Error = Infallible, Future = Answering>
 {
     service_fn(move |request| {
         let visit = visit.clone();
         let answering = async move {
             let _counted = Counted::new(&visit);
+            let is_http2 = request.version() == Version::HTTP_2;
             let (head, content) = request.into_parts();
             let mut account = Served::begin(&visit.shared.observer, visit.peer, &head);
             let response = match answer(head, content, &visit, &mut account).await {
@@ -108,6 +113,10 @@ pub(super) fn service(
                     refusal.into_response()
                 }
             };
+            let response = response.map(|content| match is_http2 && !content.is_end_stream() {
+                true => visit.deliveries.watch(content),
+                false => content.into(),
+            });
             Ok::<_, Infallible>(account.sends(response))
         };
         Box::pin(answering) as Answering
@@ -190,6 +199,7 @@ async fn answer(
         exchange: Exchange {
             reply,
             offer,
+            is_shared: is_http2,
             limits: shared.limits.clone(),
             handling: account.queued(wire.seen),
             observer: shared.observer.clone(),

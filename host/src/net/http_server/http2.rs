@@ -17,7 +17,8 @@ const STREAMS: u32 = 100;
 const STREAM_WINDOW: u32 = 256 << 10;
 const CONNECTION_WINDOW: u32 = 1 << 20;
 
-/// Serves the connection to its end. One without requests is let go after `timeout`, as with HTTP/1.1.
+/// Serves the connection to its end. One without requests is let go after `timeout`, as with HTTP/1.1, and one whose
+/// client takes nothing of a response for so long (or for up to twice as long) as well.
 pub(super) async fn serve(io: Io, visit: Arc<Visit>) {
     let shared = visit.shared.clone();
     let timeout = shared.options.timeout;
@@ -43,9 +44,13 @@ pub(super) async fn serve(io: Io, visit: Arc<Visit>) {
                 told = true;
                 connection.as_mut().graceful_shutdown();
             }
-            () = tokio::time::sleep(timeout), if !told => {
+            () = tokio::time::sleep(timeout) => {
+                if visit.deliveries.any_stalled() {
+                    tracing::debug!(target: HTTP, peer = %visit.peer, "the client does not take its responses");
+                    return;
+                }
                 let (begun, is_idle) = visit.requests();
-                if is_idle && begun == seen {
+                if !told && is_idle && begun == seen {
                     told = true;
                     connection.as_mut().graceful_shutdown();
                 }

@@ -6,7 +6,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::registry::{
-    EMBEDDING, PRIVATE, Range, dialled, is_in, is_loopback, is_metadata, is_public, stands_for, unmapped,
+    EMBEDDING, MAPPED, PRIVATE, Range, dialled, is_in, is_in_public_space, is_loopback, is_metadata,
+    is_public, stands_for, unmapped,
 };
 
 /// One rule, taken apart. Names are in lower case already, and not the word `localhost`.
@@ -177,6 +178,9 @@ pub(crate) fn may_be_a_listen_rule(rule: &Rule) -> bool {
     let addresses_only = match &rule.set {
         Set::Name(_) | Set::Under(_) => false,
         Set::Literal(address) => unmapped(*address) == *address,
+        Set::Network(IpAddr::V6(address), length) => {
+            *length < MAPPED.length || !MAPPED.has(IpAddr::V6(*address))
+        }
         _ => true,
     };
     rule.scheme.is_none() && addresses_only
@@ -226,8 +230,8 @@ fn holds(set: &Set, address: IpAddr) -> bool {
         Set::Literal(own) => *own == address,
         Set::Network(network, length) => Range::of(*network, *length).has(address),
         Set::Localhost => is_loopback(address),
-        Set::Public => is_public(address),
-        // Metadata addresses in private space are denied with it.
+        // Metadata addresses are denied with the space that they are in.
+        Set::Public => is_in_public_space(address),
         Set::Private => is_in(PRIVATE, address),
         Set::Any => true,
     }
@@ -244,7 +248,7 @@ fn opens(set: &Set, host: &Host, address: IpAddr) -> bool {
         // "Refused unless named by exact literal."
         Set::Literal(own) => *own == address,
         _ if is_metadata(address) => false,
-        Set::Any => is_public(address),
+        Set::Public | Set::Any => is_public(address),
         _ => holds(set, address),
     }
 }

@@ -262,6 +262,9 @@ fn metadata_addresses_open_to_their_exact_literal_only() {
         ask(&both, "http://169.254.169.254", "169.254.169.254").is_err(),
         "deny wins over the literal"
     );
+    // One that lies outside of the space that `private` means.
+    let both = allow(&["168.63.129.16"]).deny_net(net(&["public"]));
+    assert!(ask(&both, "http://168.63.129.16", "168.63.129.16").is_err());
 }
 
 #[test]

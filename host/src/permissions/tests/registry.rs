@@ -57,8 +57,12 @@ pub(crate) fn is_loopback(address: IpAddr) -> bool {
 
 /// Every unicast address that no registry calls special.
 pub(crate) fn is_public(address: IpAddr) -> bool {
+    is_in_public_space(address) && !is_metadata(address)
+}
+
+pub(crate) fn is_in_public_space(address: IpAddr) -> bool {
     let unicast = address.is_ipv4() || UNICAST.has(address);
-    unicast && !is_in(PRIVATE, address) && !is_in(SPECIAL, address) && !is_metadata(address)
+    unicast && !is_in(PRIVATE, address) && !is_in(SPECIAL, address)
 }
 
 pub(crate) fn is_metadata(address: IpAddr) -> bool {
@@ -176,7 +180,7 @@ pub(crate) fn ranges() -> impl Iterator<Item = Range> {
 }
 
 /// Of `::ffff:0:0/96`, which has a group behind the first four.
-const MAPPED: Range = Range {
+pub(crate) const MAPPED: Range = Range {
     width: 128,
     first: 0xffff << 32,
     length: 96,

@@ -211,6 +211,11 @@ fn listening_rules_have_neither_scheme_nor_name() {
     assert_eq!(problem("*.example.com"), RuleProblem::ListenName);
     assert_eq!(problem("app.localhost"), RuleProblem::ListenName);
     assert!(matches!(problem("[::ffff:127.0.0.1]"), RuleProblem::Embedded(_)));
+    assert_eq!(problem("[::ffff:127.0.0.0]/104"), RuleProblem::EmbeddedNetwork);
+    assert!(
+        "[::]/80".parse::<ListenRule>().is_ok(),
+        "it has other addresses too"
+    );
     assert!(matches!(problem("127.1"), RuleProblem::Number(_)));
     assert!(matches!(problem("localhost:0"), RuleProblem::Port(_)));
 }
