@@ -18,6 +18,7 @@ mod text;
 mod usage;
 mod websocket;
 
+use std::fmt::Display;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -34,7 +35,6 @@ pub(crate) use websocket::{Conversation, Party};
 
 use crate::net::guard::{Question, Verdict};
 use crate::permissions::Denied;
-use crate::runtime::RunError;
 
 /// Servers and their requests, as filters of logs call them.
 pub(crate) const HTTP: &str = "atoll::http";
@@ -130,7 +130,7 @@ impl Observer {
     }
 
     /// A limit or a crash ended an instance.
-    pub(crate) fn instance_killed(&self, script: &str, reason: &str, error: &RunError) {
+    pub(crate) fn instance_killed(&self, script: &str, reason: &str, error: &dyn Display) {
         self.counters.killed(reason);
         // A refusal of memory was counted when it came.
         if !matches!(reason, CRASH | MEMORY) {

@@ -11,6 +11,7 @@ use url::Url;
 use super::family::Outcome;
 use super::served::micros;
 use super::{CLIENT, Observer, cut};
+use crate::net::http_client::parse;
 
 /// What a request came to that was given up, or whose script was ended.
 pub(crate) const CANCELLED: &str = "Cancelled";
@@ -128,9 +129,9 @@ impl Drop for Outgoing {
     }
 }
 
-/// `scheme://host:port` of a URL: what comes behind may have credentials in it.
+/// `scheme://host:port` of a URL, nothing for what is none: what comes behind may have credentials in it.
 pub(super) fn origin(url: &str) -> String {
-    Url::parse(url).map(|url| origin_of(&url)).unwrap_or_default()
+    parse(url).map(|url| origin_of(&url)).unwrap_or_default()
 }
 
 fn origin_of(url: &Url) -> String {
