@@ -51,7 +51,8 @@ fn parse(source: &str, text: &str) -> Result<EnvFilter, String> {
 /// A lone word that is no level would be taken for a part of the program, log nothing, and say nothing of that.
 fn check_words(text: &str) -> Result<(), String> {
     let mut words = text.split(',').map(str::trim);
-    let wrong = words.find(|word| !word.contains(['=', '[']) && word.parse::<LevelFilter>().is_err());
+    let is_level = |word: &str| !word.is_empty() && word.parse::<LevelFilter>().is_ok();
+    let wrong = words.find(|word| !word.contains(['=', '[']) && !is_level(word));
     match wrong {
         None => Ok(()),
         Some(word) => Err(format!(

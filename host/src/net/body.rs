@@ -69,7 +69,7 @@ pub(crate) struct Wire {
     /// How long it may take.
     pub(crate) patience: Patience,
     /// Told of what comes, where it is a response's.
-    pub(crate) account: Option<Outgoing>,
+    pub(crate) account: Option<Box<Outgoing>>,
 }
 
 /// Where content comes from.
@@ -196,7 +196,7 @@ impl Body {
             Body::Pieces(pieces) => {
                 if let Some(wire) = &mut pieces.wire {
                     account.received(wire.seen);
-                    wire.account = Some(account);
+                    wire.account = Some(Box::new(account));
                 }
             }
         }

@@ -158,7 +158,7 @@ pub(crate) fn watched<'a>(
     for piece in pieces {
         notes.received(piece);
     }
-    notes.answered(headers)
+    notes.answered(headers).0
 }
 
 fn end_of_head(bytes: &[u8]) -> Option<usize> {
