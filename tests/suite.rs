@@ -18,6 +18,7 @@ mod http2;
 mod limits;
 mod logs;
 mod metrics;
+mod modules;
 mod permissions;
 mod policy;
 mod project;
@@ -62,6 +63,7 @@ fn trials() -> Result<Vec<Trial>, Failed> {
     trials.extend(limits::trials());
     trials.extend(logs::trials());
     trials.extend(metrics::trials());
+    trials.extend(modules::trials());
     trials.extend(permissions::trials());
     trials.extend(policy::trials());
     trials.extend(project::trials());

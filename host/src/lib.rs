@@ -23,6 +23,7 @@ mod limits;
 mod net;
 pub mod observe;
 pub mod permissions;
+mod project;
 mod runtime;
 
 pub use limits::{LimitError, Limits};
@@ -30,6 +31,7 @@ pub use net::dial::{Resolver, Resolving};
 pub use net::guard::{Audit, Decider, Deciding, Decision, Learning, Question, Verdict};
 pub use observe::{Access, AccessLog, Metrics, Usage};
 pub use permissions::Permissions;
+pub use project::Modules;
 pub use runtime::{
     BuildError, Builder, Console, Event, Output, RunError, Runtime, Script, ScriptError, ScriptErrorKind,
     StandardConsole, Stop,

@@ -4,6 +4,7 @@
 mod console;
 mod http_client;
 mod http_server;
+mod modules;
 mod timer;
 mod types;
 mod websocket;
@@ -23,6 +24,7 @@ pub(crate) mod generated {
             // Whoever reads the output may be slow.
             "atoll:net/console.write-line": async | trappable,
             "atoll:net/console.report": async | trappable,
+            "atoll:net/modules": async | trappable,
             default: trappable,
         },
         with: {

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join;
@@ -14,6 +15,7 @@ use super::{Script, ScriptError, Shared, State, Stop};
 use crate::bindings::generated::Program;
 use crate::limits::{self, Limits};
 use crate::observe::{CRASH, MEMORY};
+use crate::project::Project;
 
 /// How a run ended, where it did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -55,13 +57,14 @@ pub(super) struct Ended {
 }
 
 /// Runs the script once.
-pub(super) async fn run(shared: &Shared, script: &Script, stop: &Stop) -> Ended {
+pub(super) async fn run(shared: &Shared, script: &Script, project: &Arc<Project>, stop: &Stop) -> Ended {
     let limits = &shared.limits;
     let (servers, sockets, last_words) = (Servers::default(), TaskTracker::new(), LastWords::new());
     shared.observer.instance_began(&script.name);
     let pulse = Pulse::new(shared.turns.clone());
     let state = State::new(
         shared,
+        project.clone(),
         servers.clone(),
         sockets.clone(),
         &last_words,
