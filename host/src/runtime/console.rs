@@ -132,7 +132,11 @@ pub(crate) async fn tell<T: Send + 'static>(
     let console = console.clone();
     match tokio::task::spawn_blocking(move || say(&*console)).await {
         Ok(told) => told,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The executor is ending, and everything on it.
+            Err(_) => std::future::pending().await,
+        },
     }
 }
 
