@@ -16,6 +16,7 @@ mod prelude;
 mod problem;
 mod require;
 mod scheduler;
+mod session;
 mod slice;
 mod source;
 mod task;

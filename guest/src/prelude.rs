@@ -17,6 +17,8 @@ pub(crate) struct Libraries {
     pub(crate) handle_request: Function,
     /// Runs a WebSocket's handlers: `deliver(websocket)`.
     pub(crate) deliver: Function,
+    /// Runs what is typed, to the end of the input.
+    pub(crate) session: Function,
 }
 
 /// Sets the globals of scripts.
@@ -41,6 +43,7 @@ pub(crate) fn load(lua: &Lua, natives: &Table, process: &Table) -> mlua::Result<
         },
         handle_request,
         deliver,
+        session: chunk(lua, include_str!("prelude/session.luau"))?.call((natives, &core))?,
     })
 }
 

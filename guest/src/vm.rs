@@ -10,7 +10,7 @@ use mlua::prelude::LuaString;
 use mlua::{Function, Lua, LuaOptions, MultiValue, StdLib, Table, Thread, ThreadStatus, Value};
 
 use crate::bindings::types::ScriptErrorKind;
-use crate::bindings::{Program, ScriptError};
+use crate::bindings::{Mode, Program, ScriptError};
 use crate::console;
 use crate::heap::{self, Heap};
 use crate::net;
@@ -18,6 +18,7 @@ use crate::prelude;
 use crate::problem::message_of;
 use crate::require;
 use crate::scheduler::Scheduler;
+use crate::session;
 use crate::slice::Slice;
 use crate::source::{self, Fault};
 use crate::task;
@@ -40,10 +41,14 @@ pub(crate) async fn run(program: Program) -> Result<(), ScriptError> {
     let scheduler = Scheduler::new(most_parked, slice.clone(), heap.clone());
     // Declared before everything that refers into it, so dropped after it.
     let lua = Lua::new_with(StdLib::ALL_SAFE, LuaOptions::new()).map_err(not_started)?;
-    prepare(&lua, &program, &scheduler, slice.clone(), heap).map_err(not_started)?;
-    lua.set_interrupt(move |lua| slice.check(lua));
+    let session = prepare(&lua, &program, &scheduler, slice.clone(), heap).map_err(not_started)?;
+    let interactive = program.mode == Mode::Session;
+    lua.set_interrupt(move |lua| slice.check(lua, interactive));
 
-    let main = load(&lua, &program)?;
+    let main = match program.mode {
+        Mode::Script => load(&lua, &program)?,
+        Mode::Session => lua.create_thread(session).map_err(not_started)?,
+    };
     {
         let (scheduler, main) = (scheduler.clone(), main.clone());
         scheduler
@@ -66,20 +71,21 @@ pub(crate) async fn run(program: Program) -> Result<(), ScriptError> {
     Ok(())
 }
 
-/// Adds the libraries and closes the sandbox.
+/// Adds the libraries and closes the sandbox; returns what runs a session.
 fn prepare(
     lua: &Lua,
     program: &Program,
     scheduler: &Scheduler,
     slice: Rc<Slice>,
     heap: Rc<Heap>,
-) -> mlua::Result<()> {
+) -> mlua::Result<Function> {
     let globals = lua.globals();
     globals.raw_remove("loadstring")?;
 
     let natives = lua.create_table()?;
     console::install(lua, &natives, slice)?;
     heap::install(lua, &natives, heap)?;
+    session::install(lua, &natives, scheduler)?;
     task::install(lua, &natives, scheduler)?;
     require::install(lua, &natives, scheduler, program)?;
     natives.raw_set("report", report(lua, scheduler)?)?;
@@ -91,7 +97,7 @@ fn prepare(
 
     lua.sandbox(true)?;
     lua.set_memory_limit(usize::try_from(program.heap).unwrap_or(usize::MAX))?;
-    Ok(())
+    Ok(libraries.session)
 }
 
 /// The `process` library: what stood on the command line after `--`, and the variables that were granted.
@@ -118,7 +124,7 @@ fn report(lua: &Lua, scheduler: &Scheduler) -> mlua::Result<Function> {
             let (message, trace) = (message.to_string_lossy(), trace.to_string_lossy());
             let main: Value = lua.named_registry_value(MAIN_SCRIPT)?;
             if main == Value::Thread(thread) {
-                scheduler.fail(console::runtime_error(MAIN_SCRIPT, &message, &trace));
+                scheduler.end(Err(console::runtime_error(MAIN_SCRIPT, &message, &trace)));
             } else {
                 console::report("task", &message, &trace);
             }

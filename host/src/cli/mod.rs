@@ -7,14 +7,18 @@ mod about;
 mod access_log;
 mod args;
 mod audit;
+mod folders;
 mod init;
 mod lines;
 mod log;
 mod metrics;
 mod permissions;
 mod project;
+mod repl;
 mod run;
 mod settings;
+mod signals;
+mod traffic;
 mod types;
 
 use std::ffi::OsString;
@@ -26,7 +30,7 @@ use clap::{CommandFactory, Parser};
 
 pub(crate) use args::{
     Args, Command, CompletionsArgs, InitArgs, LimitArgs, ManArgs, Mode, PermissionArgs, PermissionsArgs,
-    RunArgs, TypesArgs,
+    ReplArgs, RunArgs, TrafficArgs, TypesArgs,
 };
 
 use crate::config::Config;
@@ -92,6 +96,10 @@ fn obey(command: Command) -> Exit {
         Command::Init(args) => init::create(&args),
         Command::Man(args) => about::man(&args),
         Command::Permissions(args) => permissions::show(args),
+        Command::Repl(args) => match Config::of_session(args) {
+            Ok(config) => repl::run(&config),
+            Err(error) => usage(&error.to_string()),
+        },
         Command::Run(args) => match Config::from_args(args) {
             Ok(config) => run::run(config),
             Err(error) => usage(&error.to_string()),

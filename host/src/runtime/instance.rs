@@ -142,6 +142,7 @@ async fn drive(
         heap: shared.limits.heap(),
         longest_run: u64::try_from(shared.limits.run.as_nanos()).unwrap_or(u64::MAX),
         parked: shared.limits.parked,
+        mode: script.mode,
     };
     let guest = shared.guest.instantiate_async(&mut *store).await?;
     let result = store

@@ -10,6 +10,7 @@ mod instance;
 mod script;
 mod state;
 mod stop;
+mod terminal;
 mod turns;
 mod worker;
 
@@ -24,6 +25,7 @@ pub use instance::RunError;
 pub use script::{Script, ScriptError, ScriptErrorKind};
 pub(crate) use state::State;
 pub use stop::Stop;
+pub(crate) use terminal::{Asked, Input, Terminal};
 
 use crate::bindings::generated::ScriptPre;
 use crate::limits::Limits;
@@ -48,6 +50,7 @@ struct Shared {
     limits: Arc<Limits>,
     console: Arc<dyn Console>,
     resolver: Arc<dyn Resolver>,
+    terminal: Option<Terminal>,
     trust: Arc<Trust>,
     observer: Arc<Observer>,
     turns: turns::Turns,
