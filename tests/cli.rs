@@ -40,6 +40,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         interrupt_ends_a_spinning_script,
         output_is_not_held_back,
         a_closed_standard_output_is_survived,
+        a_slow_reader_is_not_held_against_the_script,
+        interrupt_ends_a_script_whose_output_nobody_reads,
         source_of_any_bytes,
         nothing_of_a_source_is_skipped,
         backtrace_variable_changes_nothing,
@@ -176,6 +178,59 @@ fn a_closed_standard_output_is_survived() -> Result<(), Failed> {
     if stderr.contains("panicked") {
         return Err(stderr.into_owned().into());
     }
+    Ok(())
+}
+
+/// Prints more than a pipe holds, computing all the while, and says on standard error how far it is.
+const TALKATIVE: &str = r#"
+local line = string.rep("x", 999)
+for index = 1, 300 do
+    local sum = 0
+    for number = 1, 1000 do sum += number end
+    print(line)
+    warn(index)
+end
+"#;
+
+fn a_slow_reader_is_not_held_against_the_script() -> Result<(), Failed> {
+    // Time is what this is about: the reader begins when `run` and `grace` are long over.
+    let folder = crate::harness::child::scratch().join("scripts/slow_reader");
+    std::fs::create_dir_all(&folder)?;
+    std::fs::write(folder.join("main.luau"), TALKATIVE)?;
+    let output = std::process::Command::new("sh")
+        .arg("-c")
+        .arg("{ \"$ATOLL\" run main.luau --limit run=0.3 --limit grace=0.3; echo \"exit $?\"; } | { sleep 2; wc -c; }")
+        .env("ATOLL", env!("CARGO_BIN_EXE_atoll"))
+        .env("XDG_CACHE_HOME", crate::harness::child::scratch())
+        .env_remove("RUST_LOG")
+        .current_dir(folder)
+        .output()?;
+    // 300 lines of a thousand bytes, and `exit 0`.
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout).trim(),
+        (300 * 1000 + "exit 0\n".len()).to_string()
+    );
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.ends_with("\n300\n"), "{stderr}");
+    Ok(())
+}
+
+fn interrupt_ends_a_script_whose_output_nobody_reads() -> Result<(), Failed> {
+    // As many lines as a pipe of 64 KiB takes: the next one waits.
+    let words = ["--limit=run=60"];
+    let (atoll, _unread) = Atoll::source("unread_output", TALKATIVE, words)?.unread_stdout()?;
+    let child = atoll.start()?;
+    child.wait_stderr("\n64\n")?;
+    child.signal("INT")?;
+    child.finish()?.expect_code(130)?;
+    let swapped = TALKATIVE
+        .replace("print(line)", "warn(line)")
+        .replace("warn(index)", "print(index)");
+    let (atoll, _unread) = Atoll::source("unread_errors", swapped, words)?.unread_stderr()?;
+    let child = atoll.start()?;
+    child.wait_stdout("\n64\n")?;
+    child.signal("INT")?;
+    child.finish()?.expect_code(130)?;
     Ok(())
 }
 

@@ -16,6 +16,8 @@ mod harness;
 mod hostile;
 mod http2;
 mod limits;
+mod logs;
+mod metrics;
 mod modules;
 mod permissions;
 mod policy;
@@ -63,6 +65,8 @@ fn trials() -> Result<Vec<Trial>, Failed> {
     trials.extend(hostile::trials());
     trials.extend(http2::trials());
     trials.extend(limits::trials());
+    trials.extend(logs::trials());
+    trials.extend(metrics::trials());
     trials.extend(modules::trials());
     trials.extend(permissions::trials());
     trials.extend(policy::trials());

@@ -12,6 +12,8 @@ mod fuzzing;
 mod limits;
 #[path = "../../host/src/net/mod.rs"]
 mod net;
+#[path = "../../host/src/observe/mod.rs"]
+mod observe;
 #[path = "../../host/src/permissions/mod.rs"]
 mod permissions;
 

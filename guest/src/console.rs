@@ -3,12 +3,15 @@
 //! Called by the prelude through the natives `write` and `report`, and by the scheduler. Says nothing
 //! of its own accord.
 
+use std::rc::Rc;
+
 use mlua::prelude::LuaString;
 use mlua::{Lua, Table};
 
 use crate::bindings::console::{self, Output};
 use crate::bindings::types::{ScriptError, ScriptErrorKind};
 use crate::prelude;
+use crate::slice::Slice;
 
 /// Frames of a long stack trace that are shown of where the error is: enough to find the place, few enough to read.
 const INNERMOST: usize = 24;
@@ -21,10 +24,11 @@ const OUTERMOST: usize = 8;
 /// # Errors
 ///
 /// When the Luau heap is full.
-pub(crate) fn install(lua: &Lua, natives: &Table) -> mlua::Result<()> {
-    let write = lua.create_function(|_, (is_warning, text): (bool, LuaString)| {
+pub(crate) fn install(lua: &Lua, natives: &Table, slice: Rc<Slice>) -> mlua::Result<()> {
+    let write = lua.create_function(move |_, (is_warning, text): (bool, LuaString)| {
         let output = if is_warning { Output::Err } else { Output::Out };
-        console::write_line(output, &text.as_bytes());
+        // Whoever reads may be slow.
+        slice.excuse(|| console::write_line(output, &text.as_bytes()));
         Ok(())
     })?;
     natives.raw_set("write", write)?;

@@ -52,6 +52,18 @@ impl Slice {
         self.thrown.set(false);
     }
 
+    /// Does what may have to wait for somebody else: that time is not the job's.
+    pub(crate) fn excuse<T>(&self, wait: impl FnOnce() -> T) -> T {
+        // A job that the clock has not seen yet has no time to be told from.
+        let Some(began) = self.began.get() else {
+            return wait();
+        };
+        let before = Instant::now();
+        let done = wait();
+        self.began.set(Some(began + before.elapsed()));
+        done
+    }
+
     /// What Luau calls at each safepoint. `interactive`: a person may interrupt what runs.
     ///
     /// # Errors

@@ -38,7 +38,7 @@ pub(crate) async fn run(program: Program) -> Result<(), ScriptError> {
     let scheduler = Scheduler::new(most_parked, slice.clone(), heap.clone());
     // Declared before everything that refers into it, so dropped after it.
     let lua = Lua::new_with(StdLib::ALL_SAFE, LuaOptions::new()).map_err(not_started)?;
-    let runner = prepare(&lua, &program, &scheduler, heap).map_err(not_started)?;
+    let runner = prepare(&lua, &program, &scheduler, slice.clone(), heap).map_err(not_started)?;
     let interactive = program.mode == Mode::Session;
     lua.set_interrupt(move |lua| slice.check(lua, interactive));
 
@@ -75,13 +75,14 @@ fn prepare(
     lua: &Lua,
     program: &Program,
     scheduler: &Scheduler,
+    slice: Rc<Slice>,
     heap: Rc<Heap>,
 ) -> mlua::Result<Option<Function>> {
     let globals = lua.globals();
     globals.raw_remove("loadstring")?;
 
     let natives = lua.create_table()?;
-    console::install(lua, &natives)?;
+    console::install(lua, &natives, slice)?;
     heap::install(lua, &natives, heap.clone())?;
     base64::install(lua, &natives, &heap)?;
     crypto::install(lua, &natives, &heap)?;

@@ -22,6 +22,7 @@ mod diagnostics;
 mod fuzzing;
 mod limits;
 mod net;
+pub mod observe;
 pub mod permissions;
 mod project;
 mod runtime;
@@ -30,9 +31,10 @@ pub use diagnostics::{Excerpt, Mark, MarkKind};
 pub use limits::{LimitError, Limits};
 pub use net::dial::{Resolver, Resolving};
 pub use net::guard::{Audit, Decider, Deciding, Decision, Learning, Question, Verdict};
+pub use observe::{Access, AccessLog, Metrics, Usage};
 pub use permissions::Permissions;
 pub use project::Modules;
 pub use runtime::{
     BuildError, Builder, Console, Event, Output, RunError, Runtime, Script, ScriptError, ScriptErrorKind,
-    StandardConsole, Stop, Usage,
+    StandardConsole, Stop,
 };

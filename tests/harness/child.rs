@@ -4,7 +4,7 @@
 //! A child has a time limit, and none outlives its test: it is killed when its handle is dropped.
 
 use std::ffi::OsStr;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, PipeReader, Read, Write};
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -70,6 +70,20 @@ impl Atoll {
         self
     }
 
+    /// Gives the child's standard output a pipe that nobody reads: it is there as long as what is returned.
+    pub(crate) fn unread_stdout(mut self) -> Result<(Self, PipeReader), Failed> {
+        let (reader, writer) = std::io::pipe()?;
+        self.command.stdout(writer);
+        Ok((self, reader))
+    }
+
+    /// The same for standard error.
+    pub(crate) fn unread_stderr(mut self) -> Result<(Self, PipeReader), Failed> {
+        let (reader, writer) = std::io::pipe()?;
+        self.command.stderr(writer);
+        Ok((self, reader))
+    }
+
     /// Has standard input come from the test.
     pub(crate) fn typed(mut self) -> Self {
         self.command.stdin(Stdio::piped());
@@ -106,13 +120,19 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Starts a command, whose output must be piped.
+    /// Starts a command, whose output is followed where it is piped.
     pub(crate) fn start(mut command: Command, time_limit: Duration) -> Result<Self, Failed> {
         let mut child = command
             .spawn()
             .map_err(|error| format!("cannot start {}: {error}", command.get_program().display()))?;
-        let stdout = Captured::follow(child.stdout.take().ok_or("no stdout pipe")?);
-        let stderr = Captured::follow(child.stderr.take().ok_or("no stderr pipe")?);
+        let stdout = match child.stdout.take() {
+            Some(pipe) => Captured::follow(pipe),
+            None => Captured::follow(std::io::empty()),
+        };
+        let stderr = match child.stderr.take() {
+            Some(pipe) => Captured::follow(pipe),
+            None => Captured::follow(std::io::empty()),
+        };
         Ok(Self {
             stdin: child.stdin.take(),
             child,

@@ -9,9 +9,8 @@ use super::generated::atoll::net::http_server as wit;
 use super::types::{self, OutgoingBody};
 use super::websocket::SocketHandle;
 use super::wit::ErrorCode;
-use crate::net::error::Error;
 use crate::net::http_server::{Exchange, Identity, Incoming, Options, Server};
-use crate::runtime::{Event, State};
+use crate::runtime::{Event, Output, State, tell};
 
 /// Bytes of a response's content that are not counted, where a connection has one response at a time.
 const SMALL: usize = 64 << 10;
@@ -93,10 +92,11 @@ impl wit::HostServer for State {
         };
         let (limits, buffer) = (self.limits.clone(), self.request_buffer.clone());
         let Ok(place) = self.server_places.clone().try_acquire_owned() else {
-            let error = Error::limit("servers", limits.servers, "too many servers are open");
+            let error = self.limit("servers", limits.servers, "too many servers are open");
             return Ok(Err(error.into()));
         };
-        let server = Server::listen(&self.listeners, options, limits, buffer, place).await;
+        let listening = Server::listen(&self.listeners, options, limits, buffer, place);
+        let server = self.pulse.excuse(listening).await;
         let server = match server {
             Ok(server) => server,
             Err(error) => return Ok(Err(error.into())),
@@ -108,10 +108,11 @@ impl wit::HostServer for State {
             Err(error) => return Ok(Err(error.into())),
         };
         self.servers.add(server.closer());
-        self.console.event(&Event::Listening {
-            address: server.local_addr(),
-            secure: server.is_secure(),
+        let (address, secure) = (server.local_addr(), server.is_secure());
+        let listening = tell(&self.console, Output::Err, 0, move |console| {
+            console.event(&Event::Listening { address, secure });
         });
+        self.pulse.excuse(listening).await;
         Ok(Ok(handle))
     }
 

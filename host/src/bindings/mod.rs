@@ -24,6 +24,9 @@ pub(crate) mod generated {
         imports: {
             // The guest waits on its stack, so that `net.serve` need not yield; only an embedder's decision takes time.
             "atoll:net/http-server.[static]server.listen": async | trappable,
+            // Whoever reads the output may be slow.
+            "atoll:net/console.write-line": async | trappable,
+            "atoll:net/console.report": async | trappable,
             "atoll:net/modules": async | trappable,
             default: trappable,
         },

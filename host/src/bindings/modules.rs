@@ -22,12 +22,18 @@ impl wit::Host for State {
             ));
         }
         let look = move |project: &Project| paths.iter().map(|path| project.look(path).into()).collect();
-        aside(&self.project, look).await
+        self.pulse.excuse(aside(&self.project, look)).await
     }
 
     async fn read(&mut self, path: String) -> wasmtime::Result<Result<Vec<u8>, String>> {
         let read = move |project: &Project| project.read(&path).map(|text| text.to_vec());
-        aside(&self.project, read).await
+        let read = self.pulse.excuse(aside(&self.project, read)).await?;
+        Ok(read.map_err(|unread| {
+            if let Some(limit) = unread.limit {
+                self.observer.limit_hit(limit);
+            }
+            unread.reason
+        }))
     }
 }
 

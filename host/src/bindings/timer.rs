@@ -7,22 +7,23 @@ use wasmtime::component::{Accessor, HasSelf};
 
 use super::generated::atoll::net::timer as wit;
 use super::wit::ErrorCode;
-use crate::net::error::Error;
 use crate::runtime::State;
 
 impl wit::Host for State {}
 
 impl<T: Send> wit::HostWithStore<T> for HasSelf<State> {
     async fn sleep(accessor: &Accessor<T, Self>, time: u64) -> wasmtime::Result<Result<(), ErrorCode>> {
-        let (call, waits, most) = accessor.with(|mut access| {
+        let (call, waits) = accessor.with(|mut access| {
             let state = access.get();
-            (state.enter(), state.waits.clone(), state.limits.parked)
+            (state.enter(), state.waits.clone())
         });
         let _call = call?;
         let Ok(_place) = waits.try_acquire() else {
-            return Ok(Err(
-                Error::limit("parked", most, "too many waits are under way").into()
-            ));
+            let error = accessor.with(|mut access| {
+                let state = access.get();
+                state.limit("parked", state.limits.parked, "too many waits are under way")
+            });
+            return Ok(Err(error.into()));
         };
         // A time too long for the clock never comes.
         match Instant::now().checked_add(Duration::from_nanos(time)) {

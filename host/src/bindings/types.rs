@@ -108,7 +108,7 @@ pub(super) fn place(state: &State, content: &[u8]) -> Result<OwnedSemaphorePermi
     let kibibytes = u32::try_from(content.len().div_ceil(1024)).unwrap_or(u32::MAX);
     let place = state.send_buffer.clone().try_acquire_many_owned(kibibytes);
     place.map_err(|_| {
-        Error::limit(
+        state.limit(
             "send-buffer",
             limits::size(state.limits.send_buffer),
             "too much content waits for slow peers",
@@ -163,10 +163,10 @@ impl From<Error> for wit::ErrorCode {
             Error::Tls(text) => wit::ErrorCode::TlsFailure(text),
             Error::HandshakeRejected(text) => wit::ErrorCode::HandshakeRejected(text),
             Error::BodyTooLarge(_) => wit::ErrorCode::BodyTooLarge(error.to_string()),
-            Error::HeadersTooLarge(text) => wit::ErrorCode::HeadersTooLarge(text),
+            Error::HeadersTooLarge { text, .. } => wit::ErrorCode::HeadersTooLarge(text),
             Error::TooManyRedirects => wit::ErrorCode::TooManyRedirects,
             Error::InvalidResponse(text) => wit::ErrorCode::InvalidResponse(text),
-            Error::LimitExceeded(text) => wit::ErrorCode::LimitExceeded(text),
+            Error::LimitExceeded { text, .. } => wit::ErrorCode::LimitExceeded(text),
         }
     }
 }

@@ -23,13 +23,43 @@ pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
 
-    /// Host logs on standard error: a level or filter, as in `debug` or `atoll=trace` [default: $RUST_LOG]
+    /// The host's log.
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+}
+
+/// The flags of the host's log.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LogArgs {
+    /// Host log on standard error: a level or filter, as in `info` or `atoll::http=debug` [default: $RUST_LOG]
     #[arg(long, global = true, value_name = "FILTER")]
     pub(crate) log: Option<String>,
+
+    /// How lines of the log look
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORMAT",
+        value_enum,
+        default_value = "text",
+        hide_default_value = true,
+        hide_possible_values = true,
+        help = "How lines of the log look: `text` (the default) or `json`"
+    )]
+    pub(crate) log_format: LogFormat,
 
     /// Colours on standard error: of themselves on a terminal, unless NO_COLOR is set
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value = "auto")]
     pub(crate) color: Color,
+}
+
+/// How lines of the log look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// An object a line.
+    Json,
 }
 
 /// When there are colours.
@@ -96,6 +126,10 @@ pub(crate) struct RunArgs {
     /// What is told of that.
     #[command(flatten)]
     pub(crate) watch: WatchArgs,
+
+    /// What is told of its traffic.
+    #[command(flatten)]
+    pub(crate) traffic: TrafficArgs,
 
     /// Its bounds.
     #[command(flatten)]
@@ -314,6 +348,19 @@ pub(crate) enum Mode {
     Enforce,
     /// It is noted.
     Audit,
+}
+
+/// The flags that show what goes on.
+#[derive(Debug, Default, ClapArgs)]
+#[command(next_help_heading = "Observability")]
+pub(crate) struct TrafficArgs {
+    /// Write a line for each request of the script's servers, in the combined format; bare, or `-`: standard error
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
+    pub(crate) access_log: Option<PathBuf>,
+
+    /// Answer Prometheus on http://ADDRESS:PORT/metrics; the script can't reach it
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) metrics: Option<String>,
 }
 
 /// How the help text shows a list of rules.

@@ -1,21 +1,16 @@
 //! `--audit FILE`: a JSON line for each decision.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
+use super::lines::Sink;
 use crate::net::guard::{Audit, Decision, Verdict};
 
 /// Where the lines go.
 pub(super) struct AuditLog(Mutex<Sink>);
-
-enum Sink {
-    StandardError,
-    File(File),
-}
 
 /// One line.
 #[derive(Serialize)]
@@ -33,12 +28,7 @@ struct Line<'a> {
 impl AuditLog {
     /// Opens the log: adds to the file, or writes to standard error for `-`.
     pub(super) fn open(path: &Path) -> io::Result<AuditLog> {
-        let sink = if path == Path::new("-") {
-            Sink::StandardError
-        } else {
-            Sink::File(OpenOptions::new().create(true).append(true).open(path)?)
-        };
-        Ok(AuditLog(Mutex::new(sink)))
+        Ok(AuditLog(Mutex::new(Sink::open(path)?)))
     }
 }
 
@@ -60,10 +50,7 @@ impl Audit for AuditLog {
         };
         let mut text = serde_json::to_string(&line)?;
         text.push('\n');
-        // One write: lines of several processes don't mix.
-        match &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            Sink::StandardError => io::stderr().lock().write_all(text.as_bytes()),
-            Sink::File(file) => file.write_all(text.as_bytes()),
-        }
+        let mut sink = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sink.write(text.as_bytes())
     }
 }

@@ -4,10 +4,14 @@
 //! `settings` write the files of `init` and `types`.
 
 mod about;
+mod access_log;
 mod args;
 mod audit;
 mod folders;
 mod init;
+mod lines;
+mod log;
+mod metrics;
 mod permissions;
 mod project;
 mod repl;
@@ -15,6 +19,7 @@ mod run;
 mod settings;
 mod signals;
 mod test;
+mod traffic;
 mod types;
 mod watch;
 
@@ -28,7 +33,7 @@ use clap::{CommandFactory, Parser};
 
 pub(crate) use args::{
     Args, Command, CompletionsArgs, InitArgs, LimitArgs, ManArgs, Mode, PermissionArgs, PermissionsArgs,
-    ReplArgs, ReporterKind, RunArgs, TestArgs, TypesArgs,
+    ReplArgs, ReporterKind, RunArgs, TestArgs, TrafficArgs, TypesArgs,
 };
 
 use crate::config::Config;
@@ -88,9 +93,20 @@ fn perform(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             );
         }
     };
-    args.color.choose();
-    run::log(args.log.as_deref());
-    match args.command {
+    args.log.color.choose();
+    let log = match log::start(&args.log) {
+        Ok(log) => log,
+        Err(error) => return usage(&error),
+    };
+    let exit = obey(args.command);
+    if let Some(log) = log {
+        log.finish();
+    }
+    exit
+}
+
+fn obey(command: Command) -> Exit {
+    match command {
         Command::Completions(args) => about::completions(&args),
         Command::Init(args) => init::create(&args),
         Command::Man(args) => about::man(&args),

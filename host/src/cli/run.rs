@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use tracing_subscriber::EnvFilter;
-
 use super::audit::AuditLog;
 use super::signals::Signals;
+use super::traffic::Traffic;
 use super::{Exit, fail, folders};
 use crate::config::Config;
 use crate::diagnostics::tell;
@@ -13,30 +12,25 @@ use crate::net::guard::Learning;
 use crate::permissions::Permissions;
 use crate::runtime::{Builder, RunError, Runtime, Script, Stop};
 
-/// Sends the host's logs to standard error.
-pub(super) fn log(filter: Option<&str>) {
-    let filter = match filter {
-        Some(filter) => EnvFilter::new(filter),
-        None => EnvFilter::from_default_env(),
-    };
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
-}
-
 /// Runs the script to its end.
-pub(super) fn run(config: Config) -> Exit {
+pub(super) fn run(mut config: Config) -> Exit {
     let script = match Script::from_path(&config.script) {
         Ok(script) => equip(script, &config),
         Err(error) => return fail(Exit::Usage, &unreadable(&config.script, &error)),
     };
+    let mut traffic = match Traffic::open(&mut config) {
+        Ok(traffic) => traffic,
+        Err(exit) => return exit,
+    };
     let learning = learning(&config);
-    let runtime = builder(&config, learning.as_ref()).and_then(build);
+    let runtime = builder(&config, learning.as_ref())
+        .map(|builder| traffic.told_to(builder))
+        .and_then(build);
     let (runtime, executor) = match runtime.and_then(|runtime| Ok((runtime, executor()?))) {
         Ok(ready) => ready,
         Err(exit) => return exit,
     };
+    traffic.serve(&runtime);
     let exit = executor.block_on(async {
         let stop = Stop::new();
         let signals = match Signals::new() {
@@ -52,6 +46,7 @@ pub(super) fn run(config: Config) -> Exit {
             exit = signals.obey(stop.clone()) => exit,
         }
     });
+    traffic.finish();
     // A name that the system still looks up must not hold up the end.
     executor.shutdown_background();
     if let Some(learning) = learning {

@@ -4,12 +4,13 @@
 pub(crate) mod file;
 
 use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use self::file::{File, Grant, PermissionTable};
-use crate::cli::{LimitArgs, Mode, PermissionArgs, PermissionsArgs, ReplArgs, RunArgs, TestArgs};
+use crate::cli::{LimitArgs, Mode, PermissionArgs, PermissionsArgs, ReplArgs, RunArgs, TestArgs, TrafficArgs};
 use crate::limits::{LimitError, Limits};
 use crate::permissions::{Permissions, RuleError};
 
@@ -30,6 +31,10 @@ pub(crate) struct Config {
     pub(crate) audit: Option<PathBuf>,
     /// Whether missing permissions are only noted.
     pub(crate) learns: bool,
+    /// Where requests are recorded: a file, or `-`.
+    pub(crate) access_log: Option<PathBuf>,
+    /// Where metrics are served.
+    pub(crate) metrics: Option<SocketAddr>,
 }
 
 /// What a script may do, and where that was said.
@@ -87,6 +92,9 @@ pub(crate) enum ConfigError {
         /// What was given.
         value: String,
     },
+    /// The address for metrics is none.
+    #[error("--metrics must be an IP address and a port, as in 127.0.0.1:9464 or [::1]:0, got {0:?}")]
+    Endpoint(String),
     /// The config file can't be used.
     #[error(transparent)]
     File(#[from] FileError),
@@ -128,6 +136,8 @@ impl Config {
             arguments: args.arguments,
             audit: args.watch.audit,
             learns: args.watch.mode == Mode::Audit,
+            access_log: args.traffic.access_log,
+            metrics: args.traffic.metrics.as_deref().map(endpoint).transpose()?,
         })
     }
 
@@ -136,8 +146,10 @@ impl Config {
         Config::from_args(RunArgs {
             script: PathBuf::new(),
             arguments: args.arguments,
+            again: false,
             permissions: args.permissions,
             watch: args.watch,
+            traffic: TrafficArgs::default(),
             limits: args.limits,
         })
     }
@@ -150,6 +162,7 @@ impl Config {
             again: false,
             permissions: args.permissions,
             watch: args.watch,
+            traffic: TrafficArgs::default(),
             limits: args.limits,
         })
     }
@@ -279,6 +292,17 @@ fn limits(args: LimitArgs, file: Option<(PathBuf, File)>) -> Result<Limits, Conf
         limits.wall = Some(wall(&text, "--timeout".to_owned())?);
     }
     Ok(limits)
+}
+
+/// An address and a port; `localhost` is IPv4's.
+fn endpoint(text: &str) -> Result<SocketAddr, ConfigError> {
+    let literal = match text.strip_prefix("localhost:") {
+        Some(port) => format!("{}:{port}", Ipv4Addr::LOCALHOST),
+        None => text.to_owned(),
+    };
+    literal
+        .parse()
+        .map_err(|_| ConfigError::Endpoint(text.to_owned()))
 }
 
 fn wall(text: &str, place: String) -> Result<Duration, ConfigError> {

@@ -1,7 +1,7 @@
 //! What the fuzz targets try: a function for each, which takes any bytes and panics where something that must hold does
 //! not. `fuzz/` runs them under libFuzzer; the test at the end feeds them what `fuzz/corpus` keeps.
 //!
-//! The fuzz package has this file, `config/file.rs`, `limits`, `net` and `permissions` as modules of its own, so nothing else of the crate
+//! The fuzz package has this file, `config/file.rs`, `limits`, `net`, `observe` and `permissions` as modules of its own, so nothing else of the crate
 //! can be used here.
 
 use std::fmt::{Debug, Display};

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::decode::Decoded;
 use super::error::Error;
+use crate::observe::Outgoing;
 
 /// The most that crosses into the guest at once; more would have to fit its memory in one go.
 pub(crate) const PIECE: usize = 1 << 20;
@@ -67,6 +68,8 @@ pub(crate) struct Wire {
     pub(crate) seen: u64,
     /// How long it may take.
     pub(crate) patience: Patience,
+    /// Told of what comes, where it is a response's.
+    pub(crate) account: Option<Box<Outgoing>>,
 }
 
 /// Where content comes from.
@@ -111,6 +114,17 @@ impl Wire {
     ///
     /// Cancel safety: dropping the future loses nothing.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        let next = self.next_within_bounds().await;
+        if let Some(account) = &mut self.account {
+            account.received(self.seen);
+            if let Err(error) = &next {
+                account.failed(error.code(), || error.to_string(), error.limit_met());
+            }
+        }
+        next
+    }
+
+    async fn next_within_bounds(&mut self) -> Result<Option<Bytes>, Error> {
         let late = || Error::Timeout("the content was not whole in time".to_owned());
         let next = self.source.next();
         let data = match self.patience {
@@ -173,6 +187,19 @@ impl Body {
             filled: false,
             _held: held,
         })
+    }
+
+    /// Has what still comes of a response told to its account; without any it is over.
+    pub(crate) fn account_to(&mut self, mut account: Outgoing) {
+        match self {
+            Body::Whole(content, _) => account.received(content.len() as u64),
+            Body::Pieces(pieces) => {
+                if let Some(wire) = &mut pieces.wire {
+                    account.received(wire.seen);
+                    wire.account = Some(Box::new(account));
+                }
+            }
+        }
     }
 
     /// Bytes of it that are here.

@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 
 use super::error::Error;
 use super::guard::Guard;
+use crate::observe::Observer;
 use crate::permissions::{Denied, GrantedAddr, Host, NamePass, Target};
 
 /// How long one address may keep the next one waiting (RFC 8305, section 5).
@@ -46,6 +47,11 @@ impl Dialer {
             resolver,
             dns_timeout,
         }
+    }
+
+    /// Told of what the connections are used for.
+    pub(crate) fn observer(&self) -> &Arc<Observer> {
+        &self.guard.observer
     }
 
     /// The first half of the decision: the target as it is named, before anything is looked up.
@@ -90,10 +96,13 @@ impl Dialer {
     async fn resolve(&self, name: &str) -> Result<Vec<IpAddr>, Error> {
         let answer = tokio::time::timeout(self.dns_timeout, self.resolver.resolve(name.to_owned())).await;
         match answer {
-            Err(_) => Err(Error::Timeout(format!(
-                "no address for {name:?} within {:?} (limit dns)",
-                self.dns_timeout
-            ))),
+            Err(_) => {
+                self.observer().limit_hit("dns");
+                Err(Error::Timeout(format!(
+                    "no address for {name:?} within {:?} (limit dns)",
+                    self.dns_timeout
+                )))
+            }
             Ok(Err(error)) => Err(Error::NameNotResolved(format!("{name:?}: {error}"))),
             Ok(Ok(addresses)) if addresses.is_empty() => {
                 Err(Error::NameNotResolved(format!("{name:?} has no address")))

@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::limits::Limits;
+use crate::observe;
 use crate::permissions::Denied;
 
 /// One failure of a network operation. A text in a variant says what the variant alone does not.
@@ -54,25 +55,105 @@ pub(crate) enum Error {
     #[error("the content has more than {0} bytes")]
     BodyTooLarge(u64),
     /// The message's head passed a limit.
-    #[error("headers too large: {0}")]
-    HeadersTooLarge(String),
+    #[error("headers too large: {text}")]
+    HeadersTooLarge {
+        /// Its name.
+        limit: &'static str,
+        /// What is too large.
+        text: String,
+    },
     /// More than ten redirects.
     #[error("too many redirects")]
     TooManyRedirects,
     /// The peer's message breaks the protocol.
     #[error("invalid response: {0}")]
     InvalidResponse(String),
-    /// One of the limits: which, and how to raise it.
-    #[error("limit exceeded: {0}")]
-    LimitExceeded(String),
+    /// One of the limits.
+    #[error("limit exceeded: {text}")]
+    LimitExceeded {
+        /// Its name; none where it is the system's own.
+        limit: Option<&'static str>,
+        /// What it is about, and how to raise it.
+        text: String,
+    },
 }
+
+/// The limit on a head's bytes, as `--limit` calls it.
+pub(crate) const HEADER_BYTES: &str = "header-bytes";
+
+/// Every code, as scripts read it, and what a request comes to that is given up.
+pub(crate) const CODES: &[&str] = &[
+    "PermissionDenied",
+    "InvalidUrl",
+    "UnsupportedScheme",
+    "NameNotResolved",
+    "ConnectionRefused",
+    "ConnectionReset",
+    "ConnectionClosed",
+    "HostUnreachable",
+    "NetworkUnreachable",
+    "AddressInUse",
+    "AddressNotAvailable",
+    "Timeout",
+    "TlsFailure",
+    "HandshakeRejected",
+    "BodyTooLarge",
+    "HeadersTooLarge",
+    "TooManyRedirects",
+    "InvalidResponse",
+    "LimitExceeded",
+    observe::CANCELLED,
+];
 
 impl Error {
     /// The limit called `name`, which stands at `value`, was reached.
-    pub(crate) fn limit(name: &str, value: impl std::fmt::Display, what: &str) -> Error {
-        Error::LimitExceeded(format!(
-            "{what} (limit {name}={value}; raise it with --limit {name}=VALUE)"
-        ))
+    pub(crate) fn limit(name: &'static str, value: impl std::fmt::Display, what: &str) -> Error {
+        Error::LimitExceeded {
+            limit: Some(name),
+            text: format!("{what} (limit {name}={value}; raise it with --limit {name}=VALUE)"),
+        }
+    }
+
+    /// The system has no descriptor left.
+    fn no_descriptors(error: &io::Error) -> Error {
+        Error::LimitExceeded {
+            limit: None,
+            text: format!("the system has no file descriptor left: {error}"),
+        }
+    }
+
+    /// What scripts and metrics call it.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Error::Denied(_) => "PermissionDenied",
+            Error::InvalidUrl(_) => "InvalidUrl",
+            Error::UnsupportedScheme(_) => "UnsupportedScheme",
+            Error::NameNotResolved(_) => "NameNotResolved",
+            Error::ConnectionRefused => "ConnectionRefused",
+            Error::ConnectionReset => "ConnectionReset",
+            Error::ConnectionClosed => "ConnectionClosed",
+            Error::HostUnreachable => "HostUnreachable",
+            Error::NetworkUnreachable => "NetworkUnreachable",
+            Error::AddressInUse => "AddressInUse",
+            Error::AddressNotAvailable => "AddressNotAvailable",
+            Error::Timeout(_) => "Timeout",
+            Error::Tls(_) => "TlsFailure",
+            Error::HandshakeRejected(_) => "HandshakeRejected",
+            Error::BodyTooLarge(_) => "BodyTooLarge",
+            Error::HeadersTooLarge { .. } => "HeadersTooLarge",
+            Error::TooManyRedirects => "TooManyRedirects",
+            Error::InvalidResponse(_) => "InvalidResponse",
+            Error::LimitExceeded { .. } => "LimitExceeded",
+        }
+    }
+
+    /// The limit that was met, where one was and nobody has counted it yet.
+    pub(crate) fn limit_met(&self) -> Option<&'static str> {
+        match self {
+            Error::HeadersTooLarge { limit, .. } => Some(limit),
+            Error::LimitExceeded { limit, .. } => *limit,
+            _ => None,
+        }
     }
 
     /// No further request or handshake may go out.
@@ -88,9 +169,7 @@ impl Error {
             io::ErrorKind::NetworkUnreachable => Error::NetworkUnreachable,
             io::ErrorKind::AddrNotAvailable => Error::AddressNotAvailable,
             io::ErrorKind::TimedOut => Error::Timeout("the system gave up connecting".to_owned()),
-            _ if error.raw_os_error().is_some_and(is_descriptor_limit) => {
-                Error::LimitExceeded(format!("the system has no file descriptor left: {error}"))
-            }
+            _ if error.raw_os_error().is_some_and(is_descriptor_limit) => Error::no_descriptors(error),
             io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => Error::ConnectionReset,
             // A route that forbids, or that leads nowhere.
             _ => Error::NetworkUnreachable,
@@ -102,9 +181,7 @@ impl Error {
         match error.kind() {
             io::ErrorKind::AddrInUse => Error::AddressInUse,
             io::ErrorKind::PermissionDenied => Error::Denied(denied()),
-            _ if error.raw_os_error().is_some_and(is_descriptor_limit) => {
-                Error::LimitExceeded(format!("the system has no file descriptor left: {error}"))
-            }
+            _ if error.raw_os_error().is_some_and(is_descriptor_limit) => Error::no_descriptors(error),
             _ => Error::AddressNotAvailable,
         }
     }
@@ -118,7 +195,10 @@ impl Error {
             }
             if let Some(error) = error.downcast_ref::<hyper::Error>() {
                 if error.is_parse_too_large() {
-                    return Error::HeadersTooLarge("the response's head is over the limit".to_owned());
+                    return Error::HeadersTooLarge {
+                        limit: HEADER_BYTES,
+                        text: "the response's head is over the limit".to_owned(),
+                    };
                 }
                 if error.is_parse() {
                     return Error::InvalidResponse(error.to_string());

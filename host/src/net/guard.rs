@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use crate::observe::Observer;
 use crate::permissions::{
     self, Denied, GrantedAddr, GrantedBind, Learned, NamePass, Outcome, Permissions, Target, refused,
 };
@@ -103,6 +104,8 @@ pub(crate) struct Guard {
     pub(crate) audit: Option<Arc<dyn Audit>>,
     /// How long a decision of the embedder's may take.
     pub(crate) patience: Duration,
+    /// Told of each decision.
+    pub(crate) observer: Arc<Observer>,
 }
 
 impl Guard {
@@ -181,31 +184,45 @@ impl Guard {
             let no = match asked {
                 Ok(Ok(())) => None,
                 Ok(Err(why)) => Some(why),
-                Err(_) => Some(format!("no decision within {:?} (limit decision)", self.patience)),
+                Err(_) => {
+                    self.observer.limit_hit("decision");
+                    Some(format!("no decision within {:?} (limit decision)", self.patience))
+                }
             };
             if let Some(why) = no {
                 granted = Err(refused(question.action, question.target.clone(), why));
             }
         }
-        let Some(audit) = &self.audit else { return granted };
-        let (verdict, refusal) = match (&granted, &would_be) {
-            (Err(denied), _) => (Verdict::Denied, Some(denied)),
-            (Ok(_), Some(denied)) => (Verdict::Missing, Some(denied)),
-            (Ok(_), None) => (Verdict::Allowed, None),
-        };
-        let decision = Decision {
-            time: SystemTime::now(),
-            verdict,
-            rule: if verdict == Verdict::Allowed { rule() } else { None },
-            reason: refusal.map(|denied| denied.reason.to_string()),
-            cure: refusal.and_then(|denied| denied.cure.clone()),
-            question,
-        };
-        if let Err(error) = audit.record(&decision) {
-            let why = format!("the decision can't be recorded: {error}");
-            return Err(refused(decision.question.action, decision.question.target, why));
+        let (verdict, refusal) = judge(&granted, would_be.as_ref());
+        if let Some(audit) = &self.audit {
+            let decision = Decision {
+                time: SystemTime::now(),
+                verdict,
+                rule: if verdict == Verdict::Allowed { rule() } else { None },
+                reason: refusal.map(|denied| denied.reason.to_string()),
+                cure: refusal.and_then(|denied| denied.cure.clone()),
+                question: question.clone(),
+            };
+            if let Err(error) = audit.record(&decision) {
+                let why = format!("the decision can't be recorded: {error}");
+                granted = Err(refused(question.action, question.target.clone(), why));
+            }
         }
+        let (verdict, refusal) = judge(&granted, would_be.as_ref());
+        self.observer.decided(&question, verdict, refusal);
         granted
+    }
+}
+
+/// How a decision came out, and the refusal that it is or would have been.
+fn judge<'a, T>(
+    granted: &'a Result<T, Denied>,
+    would_be: Option<&'a Denied>,
+) -> (Verdict, Option<&'a Denied>) {
+    match (granted, would_be) {
+        (Err(denied), _) => (Verdict::Denied, Some(denied)),
+        (Ok(_), Some(denied)) => (Verdict::Missing, Some(denied)),
+        (Ok(_), None) => (Verdict::Allowed, None),
     }
 }
 

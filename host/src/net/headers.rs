@@ -5,7 +5,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::error::Error;
+use super::error::{Error, HEADER_BYTES};
 use crate::limits::Limits;
 
 /// A header field: its name, and a value of any bytes but CR, LF and NUL.
@@ -83,17 +83,17 @@ pub(crate) fn check_given(start: &[&str], fields: &[Field], limits: &Limits) -> 
 
 fn check_lengths(fields: usize, lengths: impl Iterator<Item = usize>, limits: &Limits) -> Result<(), Error> {
     if fields > limits.header_fields as usize {
-        return Err(Error::HeadersTooLarge(format!(
-            "{fields} fields (limit header-fields={})",
-            limits.header_fields
-        )));
+        return Err(Error::HeadersTooLarge {
+            limit: "header-fields",
+            text: format!("{fields} fields (limit header-fields={})", limits.header_fields),
+        });
     }
     let bytes: u64 = lengths.map(|length| length as u64 + 4).sum();
     if bytes > limits.header_bytes {
-        return Err(Error::HeadersTooLarge(format!(
-            "{bytes} bytes (limit header-bytes={})",
-            limits.header_bytes
-        )));
+        return Err(Error::HeadersTooLarge {
+            limit: HEADER_BYTES,
+            text: format!("{bytes} bytes (limit header-bytes={})", limits.header_bytes),
+        });
     }
     Ok(())
 }

@@ -26,10 +26,8 @@ use super::headers::{self, Field, Message};
 use super::redirect;
 use super::tls::Trust;
 use crate::limits::Limits;
-use crate::permissions::{Scheme, Target};
-
-/// What `PermissionDenied` names as the refused action.
-const ACTION: &str = "net.request";
+use crate::observe::{Observer, Outgoing};
+use crate::permissions::{self, Scheme, Target};
 
 /// What requests say of their sender unless the script says otherwise.
 pub(super) const USER_AGENT: HeaderValue =
@@ -79,6 +77,7 @@ pub(crate) struct Client {
     pools: Pools,
     outgoing: Arc<Semaphore>,
     limits: Arc<Limits>,
+    observer: Arc<Observer>,
 }
 
 /// What came back, and its fields as they were on the wire, where that is known and another order than hyper's.
@@ -93,6 +92,7 @@ impl Client {
         limits: Arc<Limits>,
     ) -> Client {
         Client {
+            observer: dialer.observer().clone(),
             pools: Pools::new(dialer.clone(), trust, limits.clone()),
             dialer,
             outgoing,
@@ -104,6 +104,22 @@ impl Client {
     ///
     /// Cancel safety: dropping the future closes the connection; the peer may have seen the request.
     pub(crate) async fn send(&self, request: Request) -> Result<Response, Error> {
+        let (known, sent) = (method(&request.method).ok(), request.content.len() as u64);
+        let mut account = Outgoing::begin(&self.observer, known, &request.url, sent);
+        match self.send_within_limits(request, &mut account).await {
+            Ok(mut response) => {
+                account.answered(response.status);
+                response.body.account_to(account);
+                Ok(response)
+            }
+            Err(error) => {
+                account.failed(error.code(), || error.to_string(), error.limit_met());
+                Err(error)
+            }
+        }
+    }
+
+    async fn send_within_limits(&self, request: Request, account: &mut Outgoing) -> Result<Response, Error> {
         let held = self
             .outgoing
             .clone()
@@ -115,7 +131,7 @@ impl Client {
         // A time too long for the clock is no bound at all.
         let deadline = Instant::now().checked_add(timeout);
         let exchange = async {
-            let (response, raw_headers) = self.follow(request).await?;
+            let (response, raw_headers) = self.follow(request, account).await?;
             headers::check(response.headers(), &self.limits)?;
             let (mut head, incoming) = response.into_parts();
             let raw_headers = raw_headers.unwrap_or_else(|| headers::from_map(&head.headers));
@@ -138,6 +154,7 @@ impl Client {
                 limit,
                 seen: 0,
                 patience,
+                account: None,
             };
             let headers = headers::from_map(&head.headers);
             Ok(Response {
@@ -160,7 +177,7 @@ impl Client {
         }
     }
 
-    async fn follow(&self, request: Request) -> Result<Answer, Error> {
+    async fn follow(&self, request: Request, account: &mut Outgoing) -> Result<Answer, Error> {
         let pool = self.pools.get(request.authorities.as_deref())?;
         let mut url = parse(&request.url)?;
         let mut method = method(&request.method)?;
@@ -170,7 +187,8 @@ impl Client {
         }
         let mut content = request.content;
         for _ in 0..=redirect::MOST {
-            let answer = self.hop(&pool, &url, &method, &fields, &content).await?;
+            let (answer, reused) = self.hop(&pool, &url, &method, &fields, &content).await?;
+            account.hopped(reused);
             if !request.follow_redirects {
                 return Ok(answer);
             }
@@ -183,10 +201,12 @@ impl Client {
                 content = Bytes::new();
             }
             (url, method) = (next.url, next.method);
+            account.redirected(&url);
         }
         Err(Error::TooManyRedirects)
     }
 
+    /// One request and its response, and whether it came over a connection that had answered before.
     async fn hop(
         &self,
         pool: &Pool,
@@ -194,7 +214,7 @@ impl Client {
         method: &Method,
         fields: &HeaderMap,
         content: &Bytes,
-    ) -> Result<Answer, Error> {
+    ) -> Result<(Answer, bool), Error> {
         let target = target(url)?;
         // Once more when a connection is opened: this one is for those that come from the pool.
         self.dialer.check(&target).await?;
@@ -219,8 +239,9 @@ impl Client {
             let failure = match pool.request(request.clone()).await {
                 Ok(response) => {
                     let notes = Notes::of(response.extensions());
-                    let raw = notes.and_then(|notes| notes.answered(response.headers()));
-                    return Ok((response, raw));
+                    let (raw, reused) =
+                        notes.map_or((None, false), |notes| notes.answered(response.headers()));
+                    return Ok(((response, raw), reused));
                 }
                 Err(failure) => failure,
             };
@@ -273,7 +294,7 @@ pub(crate) fn method(text: &str) -> Result<Method, Error> {
 
 /// What the permissions are asked about.
 fn target(url: &Url) -> Result<Target, Error> {
-    target_of(ACTION, url, &[Scheme::Http, Scheme::Https])
+    target_of(permissions::REQUEST, url, &[Scheme::Http, Scheme::Https])
 }
 
 /// What the permissions are asked about when `action` wants a connection to a URL of one of these schemes.

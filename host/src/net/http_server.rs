@@ -12,7 +12,7 @@ mod outgoing;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -29,8 +29,9 @@ use super::headers::{self, Field, Message};
 use super::kept::Lease;
 use super::listen::{Listener, Listeners};
 use super::tls;
-use super::websocket::{Offer, Pending, Signals, Socket};
+use super::websocket::{Account, Offer, Pending, Signals, Socket};
 use crate::limits::Limits;
+use crate::observe::{Connected, HTTP, Handling, Observer, Party};
 
 /// Bytes of content that one batch hands over, so that a batch fits the guest's memory.
 const BATCH_BYTES: usize = 4 * PIECE;
@@ -88,6 +89,10 @@ pub struct Exchange {
     /// The connection has other requests at the same time.
     is_shared: bool,
     limits: Arc<Limits>,
+    /// Told of what the script does with it.
+    handling: Arc<Handling>,
+    observer: Arc<Observer>,
+    peer: IpAddr,
 }
 
 /// A response that can go on the wire.
@@ -110,6 +115,7 @@ impl Exchange {
 
     /// Sends the response; a client that went away is no error. Fails on what can't go on the wire.
     pub(crate) fn respond(self, status: u16, fields: Vec<Field>, content: Bytes) -> Result<(), String> {
+        self.handling.answer();
         let response = response(status, fields, Either::Left(Full::new(content)), &self.limits)?;
         // The client may be gone: then nobody waits for the reply.
         drop(self.reply.send(Reply::Response(response)));
@@ -118,6 +124,7 @@ impl Exchange {
 
     /// Sends the head, and returns what takes the content.
     pub(crate) fn respond_in_pieces(self, status: u16, fields: Vec<Field>) -> Result<OutgoingBody, String> {
+        self.handling.answer();
         let (outgoing, content) = OutgoingBody::new();
         let response = response(status, fields, Either::Right(content), &self.limits)?;
         drop(self.reply.send(Reply::Response(response)));
@@ -126,12 +133,17 @@ impl Exchange {
 
     /// Makes the connection a WebSocket; `protocols` are those that are spoken. Fails where the client did not ask for one.
     pub(crate) fn upgrade(self, protocols: &[String], max_message_size: u64) -> Result<Socket, Error> {
+        self.handling.answer();
         let names = protocols.iter().map(String::as_str).collect::<Vec<_>>();
         headers::check_given(&names, &[], &self.limits)?;
         let offer = self
             .offer
             .ok_or_else(|| Error::HandshakeRejected("the client asks for no WebSocket".to_owned()))?;
-        let (socket, pending, answer) = offer.accept(protocols, max_message_size, &self.limits);
+        let account = Account {
+            observer: self.observer,
+            party: Party::Client(self.peer),
+        };
+        let (socket, pending, answer) = offer.accept(protocols, max_message_size, &self.limits, account);
         drop(self.reply.send(Reply::Upgrade(answer, pending)));
         Ok(socket)
     }
@@ -161,6 +173,7 @@ struct Shared {
     limits: Arc<Limits>,
     /// KiB of request content that may be held, over all servers of the instance.
     buffer: Arc<Semaphore>,
+    observer: Arc<Observer>,
     /// Said once: accept no more, finish what is under way.
     closing: CancellationToken,
     /// Said once: end what is still there.
@@ -211,11 +224,13 @@ impl Server {
             tls,
             limits,
             buffer,
+            observer: listeners.observer(),
             closing: CancellationToken::new(),
             aborting: CancellationToken::new(),
             tasks: TaskTracker::new(),
         });
         let (local, lease) = (listener.local_addr(), listener.lease());
+        tracing::info!(target: HTTP, address = %local, secure = shared.tls.is_some(), "listening");
         shared
             .tasks
             .spawn(accept(listener, shared.clone(), sender, place));
@@ -259,6 +274,10 @@ impl Server {
                 break;
             }
             batch.push(next);
+        }
+        let now = Instant::now();
+        for incoming in &batch {
+            incoming.exchange.handling.hand_over(now);
         }
         batch
     }
@@ -336,10 +355,17 @@ impl Shared {
             .await
             .is_err()
         {
+            self.observer.limit_hit("drain");
             self.aborting.cancel();
             self.tasks.wait().await;
         }
     }
+}
+
+/// A connection's place among those that its server may have.
+struct Place {
+    _place: OwnedSemaphorePermit,
+    _connected: Connected,
 }
 
 /// Accepts connections while there is room for them. The server's place is taken until the last of them has ended.
@@ -353,8 +379,18 @@ async fn accept(
     let room = Arc::new(Semaphore::new(shared.options.max_connections as usize));
     let every_connection = async {
         // The semaphore is never closed.
-        while let Ok(place) = room.clone().acquire_owned().await {
+        loop {
+            if room.available_permits() == 0 {
+                shared.observer.limit_hit("connections");
+            }
+            let Ok(place) = room.clone().acquire_owned().await else {
+                return;
+            };
             let (stream, peer) = listener.accept().await;
+            let place = Place {
+                _place: place,
+                _connected: shared.observer.connected(peer.ip()),
+            };
             let visit = Visit::new(peer.ip(), shared.clone(), sender.clone());
             let server = server.clone();
             shared.tasks.spawn(async move {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -10,6 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::error::{self, Error};
 use super::guard::Guard;
 use super::kept::{Kept, Lease};
+use crate::observe::{HTTP, Observer};
 use crate::permissions::{self, GrantedBind};
 
 /// Connections that the system holds until we take them.
@@ -39,6 +41,11 @@ pub(crate) struct Listener {
 impl Listeners {
     pub(crate) fn new(guard: Guard, kept: Option<Kept>) -> Listeners {
         Listeners { guard, kept }
+    }
+
+    /// Who is told of what the servers do.
+    pub(crate) fn observer(&self) -> Arc<Observer> {
+        self.guard.observer.clone()
     }
 
     /// Checks the address and binds it. `address` is an IP literal or `localhost`.
@@ -107,11 +114,11 @@ impl Listener {
                     }
                 }
                 Err(error) if error.raw_os_error().is_some_and(error::is_descriptor_limit) => {
-                    tracing::warn!(%error, address = %self.local, "cannot accept");
+                    tracing::warn!(target: HTTP, error = error.to_string(), address = %self.local, "cannot accept");
                     tokio::time::sleep(DESCRIPTOR_PAUSE).await;
                 }
                 // The connection died between the system's accept and ours.
-                Err(error) => tracing::debug!(%error, "accept"),
+                Err(error) => tracing::debug!(target: HTTP, error = error.to_string(), "cannot accept"),
             }
         }
     }

@@ -7,6 +7,7 @@ pub(crate) mod body;
 pub(crate) mod decode;
 pub(crate) mod dial;
 pub(crate) mod error;
+pub(crate) mod exporter;
 pub(crate) mod guard;
 pub(crate) mod headers;
 pub(crate) mod http_client;

@@ -49,7 +49,7 @@ impl Trust {
             };
             let system = rustls_native_certs::load_native_certs();
             for error in &system.errors {
-                tracing::debug!(%error, "the system's certificates");
+                tracing::debug!(error = error.to_string(), "the system's certificates");
             }
             // A certificate that does not parse vouches for nobody; the others still do.
             roots.add_parsable_certificates(system.certs);

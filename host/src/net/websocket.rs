@@ -25,6 +25,7 @@ use super::body::{Body, Held};
 use super::error::Error;
 use super::stream::Stream;
 use crate::limits::Limits;
+use crate::observe::{Conversation, Observer, Party};
 
 pub(crate) use connect::{Connector, Request};
 pub(crate) use offer::Offer;
@@ -148,11 +149,20 @@ impl Drop for Socket {
     }
 }
 
+/// Who is told of a connection to be, and how.
+pub(crate) struct Account {
+    /// Whom.
+    pub(crate) observer: Arc<Observer>,
+    /// Of a connection with whom.
+    pub(crate) party: Party,
+}
+
 /// A connection that is to become a WebSocket. Dropped before it does, its socket learns that it broke off.
 pub(crate) struct Pending {
     line: Arc<Line>,
     role: Role,
     max_message_size: usize,
+    account: Account,
 }
 
 impl Pending {
@@ -162,6 +172,7 @@ impl Pending {
         protocol: Option<String>,
         max_message_size: u64,
         limits: &Limits,
+        account: Account,
     ) -> (Socket, Pending) {
         let line = Arc::new(Line::new(limits));
         let socket = Socket {
@@ -173,6 +184,7 @@ impl Pending {
             role,
             // A peer that only announces a message has room made for it.
             max_message_size: usize::try_from(max_message_size.min(limits.memory)).unwrap_or(usize::MAX),
+            account,
         };
         (socket, pending)
     }
@@ -189,7 +201,8 @@ impl Pending {
         let unread = read.to_vec();
         drop(read);
         let socket = WebSocketStream::from_partially_read(io, unread, self.role, Some(config)).await;
-        let mut io = Driver::new(socket, self.line.clone(), signals).await;
+        let conversation = Conversation::begin(&self.account.observer, &self.account.party);
+        let mut io = Driver::new(socket, self.line.clone(), signals, conversation).await;
         // The peer may still send; a close with unread bytes would reset the connection, and our last words with it.
         let goodbye = async {
             drop(io.shutdown().await);

@@ -8,8 +8,17 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::special::Class;
 
+/// The action of the decision on a request.
+pub(crate) const REQUEST: &str = "net.request";
+
+/// The action of the decision on a WebSocket.
+pub(crate) const WEBSOCKET: &str = "net.websocket";
+
 /// The action of every listening decision.
 pub(crate) const SERVE: &str = "net.serve";
+
+/// Every action that is decided on.
+pub(crate) const ACTIONS: [&str; 3] = [REQUEST, WEBSOCKET, SERVE];
 
 /// The permissions say no.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -23,7 +23,7 @@ pub use decide::{
     GrantedAddr, GrantedBind, NamePass, allowed_by, decide_addr, decide_listen, decide_name,
     listen_allowed_by,
 };
-pub(crate) use denied::SERVE;
+pub(crate) use denied::{ACTIONS, REQUEST, SERVE, WEBSOCKET};
 pub use denied::{Denied, Face, Reason, refused, refused_by_system};
 pub use learned::{Learned, Outcome};
 pub use name::{Name, NameError};

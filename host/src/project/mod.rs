@@ -146,7 +146,7 @@ impl Project {
     }
 
     /// The file's content, or which file cannot be read, and why.
-    pub(crate) fn read(&self, path: &str) -> Result<Arc<[u8]>, String> {
+    pub(crate) fn read(&self, path: &str) -> Result<Arc<[u8]>, Unread> {
         check(path).map_err(|reason| format!("{path:?} {reason}"))?;
         // Held while the file is read: the limits hold for reads side by side too.
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -159,9 +159,12 @@ impl Project {
         };
         if kept.files.len() >= self.most as usize {
             let most = self.most;
-            return Err(format!(
-                "{name} is one file too many (limit modules={most}; raise it with --limit modules=N)"
-            ));
+            return Err(Unread {
+                limit: Some("modules"),
+                reason: format!(
+                    "{name} is one file too many (limit modules={most}; raise it with --limit modules=N)"
+                ),
+            });
         }
         let text = self.text(path, &name)?;
         let (all, most) = (
@@ -169,10 +172,9 @@ impl Project {
             self.longest.saturating_mul(ALL_MODULES),
         );
         if all > most {
-            return Err(format!(
-                "{name} is too much: all modules together may have {ALL_MODULES} times as many bytes as one ({})",
-                self.cure()
-            ));
+            return Err(self.too_long(format!(
+                "{name} is too much: all modules together may have {ALL_MODULES} times as many bytes as one"
+            )));
         }
         kept.bytes = all;
         let text: Arc<[u8]> = text.into();
@@ -191,10 +193,10 @@ impl Project {
         Some(file.text.clone())
     }
 
-    fn text(&self, path: &str, name: &str) -> Result<Vec<u8>, String> {
+    fn text(&self, path: &str, name: &str) -> Result<Vec<u8>, Unread> {
         let missing = || format!("{name} is not there any more");
         let text = match &self.modules.0 {
-            Source::Nowhere => return Err(missing()),
+            Source::Nowhere => return Err(missing().into()),
             Source::Folder(folder) => folder
                 .read(path, self.longest.saturating_add(1))
                 .map_err(|reason| format!("{name} {reason}"))?,
@@ -202,14 +204,32 @@ impl Project {
         };
         if text.len() as u64 > self.longest {
             let longest = limits::size(self.longest);
-            return Err(format!("{name} has more than {longest} bytes ({})", self.cure()));
+            return Err(self.too_long(format!("{name} has more than {longest} bytes")));
         }
         Ok(text)
     }
 
-    fn cure(&self) -> String {
+    fn too_long(&self, what: String) -> Unread {
         let longest = limits::size(self.longest);
-        format!("limit module-bytes={longest}; raise it with --limit module-bytes=SIZE")
+        Unread {
+            limit: Some("module-bytes"),
+            reason: format!("{what} (limit module-bytes={longest}; raise it with --limit module-bytes=SIZE)"),
+        }
+    }
+}
+
+/// Why a file is not read.
+#[derive(Debug)]
+pub(crate) struct Unread {
+    /// The limit that was met, if one was.
+    pub(crate) limit: Option<&'static str>,
+    /// Which file, and what is wrong.
+    pub(crate) reason: String,
+}
+
+impl From<String> for Unread {
+    fn from(reason: String) -> Unread {
+        Unread { limit: None, reason }
     }
 }
 
@@ -299,9 +319,13 @@ mod tests {
         let bounded = project(&["modules=1"]);
         assert!(bounded.read("main.luau").is_ok());
         assert!(bounded.read("main.luau").is_ok());
+        let refusal = bounded.read(".luaurc").expect_err("a refusal");
         assert_eq!(
-            bounded.read(".luaurc"),
-            Err(".luaurc is one file too many (limit modules=1; raise it with --limit modules=N)".to_owned())
+            (refusal.reason.as_str(), refusal.limit),
+            (
+                ".luaurc is one file too many (limit modules=1; raise it with --limit modules=N)",
+                Some("modules")
+            )
         );
         let modules = Modules::sources((0..20).map(|number| (format!("{number}.luau"), vec![b' '; 1024])));
         let mut limits = Limits::default();
@@ -311,10 +335,14 @@ mod tests {
             assert!(bounded.read(&format!("{number}.luau")).is_ok());
         }
         let refusal = bounded.read("16.luau").expect_err("a refusal");
-        assert!(refusal.contains("module-bytes=1k"), "{refusal}");
+        assert!(refusal.reason.contains("module-bytes=1k"), "{refusal:?}");
+        assert_eq!(refusal.limit, Some("module-bytes"));
         let modules = Modules::sources([("x.luau", vec![b' '; 1025])]);
         let bounded = Project::new(modules, String::new(), &limits);
         let refusal = bounded.read("x.luau").expect_err("a refusal");
-        assert!(refusal.starts_with("x.luau has more than 1k bytes"), "{refusal}");
+        assert!(
+            refusal.reason.starts_with("x.luau has more than 1k bytes"),
+            "{refusal:?}"
+        );
     }
 }

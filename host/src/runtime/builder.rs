@@ -10,8 +10,10 @@ use super::{Console, Runtime, Shared, StandardConsole, State, Terminal, engine};
 use crate::bindings::{self, generated::ScriptPre};
 use crate::limits::Limits;
 use crate::net::dial::{Resolver, SystemResolver};
+use crate::net::error::CODES;
 use crate::net::guard::{Audit, Decider, Guard, Learning};
 use crate::net::kept::Kept;
+use crate::observe::{AccessLog, Observer};
 use crate::permissions::Permissions;
 
 /// The component that holds the Luau virtual machine: built from `guest/` by `cargo xtask guest`.
@@ -27,6 +29,7 @@ pub struct Builder {
     limits: Limits,
     console: Option<Arc<dyn Console>>,
     resolver: Option<Arc<dyn Resolver>>,
+    access_log: Option<Arc<dyn AccessLog>>,
     cache: Option<PathBuf>,
     guest: Option<Vec<u8>>,
     terminal: Option<Terminal>,
@@ -72,6 +75,12 @@ impl Builder {
     /// Records every decision; by nobody, unless this is called.
     pub fn audit(mut self, audit: impl Audit + 'static) -> Builder {
         self.audit = Some(Arc::new(audit));
+        self
+    }
+
+    /// Records every request of servers that is over; by nobody, unless this is called.
+    pub fn access_log(mut self, log: impl AccessLog + 'static) -> Builder {
+        self.access_log = Some(Arc::new(log));
         self
     }
 
@@ -126,6 +135,8 @@ impl Builder {
         let component = self.guest.as_deref().unwrap_or(GUEST);
         let guest = prepare(&engine, component).map_err(|error| BuildError::Engine(format!("{error:#}")))?;
         engine::tick(&engine).map_err(|error| BuildError::Engine(error.to_string()))?;
+        let observer = Observer::new(CODES, self.limits.log_lines, self.access_log);
+        let observer = Arc::new(observer);
         Ok(Runtime {
             shared: Arc::new(Shared {
                 engine,
@@ -136,6 +147,7 @@ impl Builder {
                     decider: self.decider,
                     audit: self.audit,
                     patience: self.limits.decision,
+                    observer: observer.clone(),
                 },
                 limits: Arc::new(self.limits),
                 console: self.console.unwrap_or_else(|| Arc::new(StandardConsole)),
@@ -146,7 +158,7 @@ impl Builder {
                 terminal: self.terminal,
                 kept: self.kept,
                 trust: Arc::default(),
-                gauges: Arc::default(),
+                observer,
                 turns: Turns::new(),
             }),
         })

@@ -3,6 +3,10 @@
 use std::fmt;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{RunError, ScriptError};
 use crate::diagnostics::{Diagnostic, tell};
@@ -30,8 +34,16 @@ pub enum Event<'a> {
     Restarting(&'a RunError),
 }
 
-/// Receives what scripts say. Called from the thread that runs the script, which waits meanwhile.
+/// Receives what scripts say. Called from the thread that runs the script, or from another where it is not
+/// [ready](Console::is_ready); the script waits meanwhile.
 pub trait Console: Send + Sync {
+    /// Whether a line of so many bytes would be taken at once; true, unless the console says otherwise. Where it would not, the
+    /// calls below come from a thread of their own, so that nothing else waits, nor is the time held against the script.
+    fn is_ready(&self, to: Output, bytes: usize) -> bool {
+        let _ = (to, bytes);
+        true
+    }
+
     /// Writes one line: any bytes, without the line feed. An error ends the run.
     fn write_line(&self, to: Output, text: &[u8]) -> io::Result<()>;
 
@@ -46,7 +58,19 @@ pub trait Console: Send + Sync {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct StandardConsole;
 
+/// Bytes that a pipe takes at once when it takes any (PIPE_BUF of Linux; POSIX promises 512).
+const ATOMIC: usize = 4 << 10;
+
 impl Console for StandardConsole {
+    fn is_ready(&self, to: Output, bytes: usize) -> bool {
+        // With the line feed.
+        bytes < ATOMIC
+            && match to {
+                Output::Out => takes_bytes(&io::stdout()),
+                Output::Err => takes_bytes(&io::stderr()),
+            }
+    }
+
     fn write_line(&self, to: Output, text: &[u8]) -> io::Result<()> {
         // One write: lines of several scripts don't mix.
         let mut line = Vec::with_capacity(text.len() + 1);
@@ -96,6 +120,38 @@ impl fmt::Display for Event<'_> {
             }
             Event::Restarting(cause) => write!(f, "error: {cause}\n{AFRESH}"),
         }
+    }
+}
+
+/// Whether a write would not wait. What can't be asked is tried: the write says what is wrong.
+fn takes_bytes(stream: &impl AsFd) -> bool {
+    let mut asked = [PollFd::new(stream, PollFlags::OUT)];
+    match poll(&mut asked, Some(&Timespec::default())) {
+        Ok(0) => false,
+        Ok(_) | Err(_) => true,
+    }
+}
+
+/// Has the console say something. Where it would keep the caller waiting, a thread of its own does that.
+///
+/// Cancel safety: what is being said may be said all the same.
+pub(crate) async fn tell<T: Send + 'static>(
+    console: &Arc<dyn Console>,
+    to: Output,
+    bytes: usize,
+    say: impl FnOnce(&dyn Console) -> T + Send + 'static,
+) -> T {
+    if console.is_ready(to, bytes) {
+        return say(&**console);
+    }
+    let console = console.clone();
+    match tokio::task::spawn_blocking(move || say(&*console)).await {
+        Ok(told) => told,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The executor is ending, and everything on it.
+            Err(_) => std::future::pending().await,
+        },
     }
 }
 

@@ -16,6 +16,7 @@ use super::turns::Pulse;
 use super::{Script, ScriptError, Shared, State, Stop};
 use crate::bindings::generated::Program;
 use crate::limits::{self, Limits};
+use crate::observe::{CRASH, MEMORY};
 use crate::project::Project;
 
 /// How a run ended, where it did not end well.
@@ -70,15 +71,17 @@ pub(super) async fn run(shared: &Shared, script: &Script, project: &Arc<Project>
     let limits = &shared.limits;
     let (servers, sockets, last_words) = (Servers::default(), TaskTracker::new(), LastWords::new());
     let chunks = Arc::new(Chunks::new(script, project.clone()));
+    shared.observer.instance_began(&script.name);
+    let pulse = Pulse::new(shared.turns.clone());
     let state = State::new(
         shared,
         chunks.clone(),
         servers.clone(),
         sockets.clone(),
         &last_words,
+        pulse.clone(),
     );
     let mut store = Store::new(&shared.engine, state);
-    let pulse = Pulse::new(shared.turns.clone());
     bound(&mut store, limits, pulse.clone());
     let stopped = async {
         stop.stopped().await;
@@ -88,12 +91,16 @@ pub(super) async fn run(shared: &Shared, script: &Script, project: &Arc<Project>
         ended = drive(shared, script, &mut store, pulse) => Some(ended),
         () = stopped => None,
     };
-    let result = match ended {
-        None => Err(RunError::Stopped),
-        Some(Ok(Ok(()))) => Ok(()),
-        Some(Ok(Err(error))) => Err(RunError::Script(error.locate(&*chunks))),
+    let (result, killed) = match ended {
+        None => (Err(RunError::Stopped), None),
+        Some(Ok(Ok(()))) => (Ok(()), None),
+        Some(Ok(Err(error))) => (Err(RunError::Script(error.locate(&*chunks))), None),
         Some(Err(error)) => classify(error, store.data().memory.denied, limits, &last_words),
     };
+    match (&result, killed) {
+        (Err(error), Some(reason)) => shared.observer.instance_killed(&script.name, reason, error),
+        _ => shared.observer.instance_ended(&script.name),
+    }
     let was_serving = servers.any_open();
     // With the store go its servers and sockets, and they have a word to say to their peers.
     drop(store);
@@ -161,43 +168,52 @@ async fn drive(
     Ok(result.map_err(Into::into))
 }
 
-/// What a trap means to the user.
+/// What a trap means to the user, and what metrics call it where it was neither the output nor the script that ended it.
 fn classify(
     error: wasmtime::Error,
     denied: bool,
     limits: &Limits,
     last_words: &LastWords,
-) -> Result<(), RunError> {
+) -> (Result<(), RunError>, Option<&'static str>) {
     if let Some(Exited(code)) = error.downcast_ref() {
-        return NonZeroU8::new(*code).map_or(Ok(()), |code| Err(RunError::Exited(code)));
+        let result = NonZeroU8::new(*code).map_or(Ok(()), |code| Err(RunError::Exited(code)));
+        return (result, None);
     }
     let error = match error.downcast::<std::io::Error>() {
-        Ok(error) => return Err(RunError::Output(error)),
+        Ok(error) => return (Err(RunError::Output(error)), None),
         Err(error) => error,
     };
     if error.is::<Spinning>() {
-        return Err(RunError::Limit(format!(
+        let text = format!(
             "the script ran for {} without waiting, and for {} more after it was told \
              (limits run and grace; raise them with --limit run=SECONDS)",
             seconds(limits.run),
             seconds(limits.grace)
-        )));
+        );
+        return (Err(RunError::Limit(text)), Some("run"));
     }
-    Err(match error.downcast_ref::<Trap>() {
-        Some(Trap::StackOverflow) => RunError::Limit(format!(
-            "the script needs more than {} of native stack (limit stack; raise it with --limit stack=SIZE)",
-            limits::size(limits.stack)
-        )),
-        _ if denied => RunError::Limit(format!(
-            "the script needs more than {} of memory (limit memory; raise it with --limit memory=SIZE)",
-            limits::size(limits.memory)
-        )),
+    let (error, reason) = match error.downcast_ref::<Trap>() {
+        Some(Trap::StackOverflow) => {
+            let text = format!(
+                "the script needs more than {} of native stack (limit stack; raise it with --limit stack=SIZE)",
+                limits::size(limits.stack)
+            );
+            (RunError::Limit(text), "stack")
+        }
+        _ if denied => {
+            let text = format!(
+                "the script needs more than {} of memory (limit memory; raise it with --limit memory=SIZE)",
+                limits::size(limits.memory)
+            );
+            (RunError::Limit(text), MEMORY)
+        }
         _ => {
             let words = last_words.text();
             let separator = if words.is_empty() { "" } else { "; it said: " };
-            RunError::Crashed(format!("{error:#}{separator}{words}"))
+            (RunError::Crashed(format!("{error:#}{separator}{words}")), CRASH)
         }
-    })
+    };
+    (Err(error), Some(reason))
 }
 
 /// A time as a person would write it.

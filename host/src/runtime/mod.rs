@@ -8,14 +8,12 @@ mod chunks;
 mod console;
 mod engine;
 mod instance;
-mod log_rate;
 mod script;
 mod state;
 mod stop;
 mod terminal;
 mod tests;
 mod turns;
-mod usage;
 mod worker;
 
 use std::sync::Arc;
@@ -23,16 +21,15 @@ use std::sync::Arc;
 use wasmtime::Engine;
 
 pub use builder::{BuildError, Builder};
+pub(crate) use console::tell;
 pub use console::{Console, Event, Output, StandardConsole};
 pub(crate) use instance::Exited;
 pub use instance::RunError;
-pub(crate) use log_rate::Admitted;
 pub use script::{Script, ScriptError, ScriptErrorKind};
 pub(crate) use state::State;
 pub use stop::Stop;
 pub(crate) use terminal::{Asked, Input, Terminal};
 pub(crate) use tests::{Fate, Schedule, TestCase, TestLog};
-pub use usage::Usage;
 
 use crate::bindings::generated::ScriptPre;
 use crate::limits::Limits;
@@ -40,6 +37,7 @@ use crate::net::dial::Resolver;
 use crate::net::guard::Guard;
 use crate::net::kept::Kept;
 use crate::net::tls::Trust;
+use crate::observe::{Metrics, Observer, Usage};
 
 /// Runs scripts under one set of permissions and limits. Cheap to clone; `Send` and `Sync`.
 ///
@@ -62,7 +60,7 @@ struct Shared {
     terminal: Option<Terminal>,
     kept: Option<Kept>,
     trust: Arc<Trust>,
-    gauges: Arc<usage::Gauges>,
+    observer: Arc<Observer>,
     turns: turns::Turns,
 }
 
@@ -86,7 +84,12 @@ impl Runtime {
 
     /// What the runs under way hold right now.
     pub fn usage(&self) -> Usage {
-        self.shared.gauges.usage()
+        self.metrics().usage
+    }
+
+    /// What was counted since the runtime was built, over all runs.
+    pub fn metrics(&self) -> Metrics {
+        self.shared.observer.counters().read()
     }
 
     /// Runs the script until nothing is left for it to wait for.

@@ -1,5 +1,6 @@
 //! What one store holds besides the guest: the services that its imports call, and its bounds.
 
+use std::fmt::Display;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::join_all;
@@ -11,8 +12,7 @@ use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::chunks::Chunks;
-use super::log_rate::LogRate;
-use super::usage::Gauges;
+use super::turns::Pulse;
 use super::{Console, Shared, Terminal, TestLog};
 use crate::limits::Limits;
 use crate::net::dial::Dialer;
@@ -21,6 +21,7 @@ use crate::net::http_client::Client;
 use crate::net::http_server::Closer;
 use crate::net::listen::Listeners;
 use crate::net::websocket::Connector;
+use crate::observe::{LogRate, MEMORY, Observer};
 use crate::project::Project;
 
 /// Bytes kept of what the guest's libc says on its way down (a panic's message).
@@ -35,8 +36,10 @@ pub(crate) struct State {
     pub(crate) table: ResourceTable,
     /// How many of them there are.
     handles: u32,
-    /// Counts for all instances of the runtime.
-    gauges: Arc<Gauges>,
+    /// Told what happens, for all instances of the runtime.
+    pub(crate) observer: Arc<Observer>,
+    /// How it stands with its time.
+    pub(crate) pulse: Pulse,
     /// Binds its servers.
     pub(crate) listeners: Listeners,
     /// Its bounds.
@@ -83,16 +86,17 @@ impl State {
         servers: Servers,
         sockets: TaskTracker,
         last_words: &LastWords,
+        pulse: Pulse,
     ) -> State {
         let limits = shared.limits.clone();
-        shared.gauges.instance_began();
         let dialer = Dialer::new(shared.guard.clone(), shared.resolver.clone(), limits.dns);
         let (dialer, trust) = (Arc::new(dialer), shared.trust.clone());
         let outgoing = Arc::new(Semaphore::new(limits.outgoing as usize));
         State {
             table: ResourceTable::new(),
             handles: 0,
-            gauges: shared.gauges.clone(),
+            observer: shared.observer.clone(),
+            pulse,
             listeners: Listeners::new(shared.guard.clone(), shared.kept.clone()),
             console: shared.console.clone(),
             terminal: shared.terminal.clone(),
@@ -114,7 +118,7 @@ impl State {
             server_places: Arc::new(Semaphore::new(limits.servers as usize)),
             servers,
             memory: Memory {
-                gauges: shared.gauges.clone(),
+                observer: shared.observer.clone(),
                 used: 0,
                 elements: 0,
                 limit: limits.memory,
@@ -136,15 +140,25 @@ impl State {
         })
     }
 
+    /// The limit called `name`, which stands at `value`, was met.
+    pub(crate) fn limit(&self, name: &'static str, value: impl Display, what: &str) -> Error {
+        self.observer.limit_hit(name);
+        Error::limit(name, value, what)
+    }
+
     /// Hands the guest a resource, within the limit.
     pub(crate) fn push<T: Send + 'static>(&mut self, resource: T) -> Result<Resource<T>, Error> {
-        let full = || Error::limit("handles", self.limits.handles, "too many host resources are held");
+        let full = |state: &State| {
+            let most = state.limits.handles;
+            state.limit("handles", most, "too many host resources are held")
+        };
         if self.handles >= self.limits.handles {
-            return Err(full());
+            return Err(full(self));
         }
-        let handle = self.table.push(resource).map_err(|_| full())?;
+        let pushed = self.table.push(resource);
+        let handle = pushed.map_err(|_| full(self))?;
         self.handles += 1;
-        self.gauges.handle_given();
+        self.observer.counters().gauges.handle_given();
         Ok(handle)
     }
 
@@ -152,7 +166,7 @@ impl State {
     pub(crate) fn take<T: Send + 'static>(&mut self, handle: Resource<T>) -> wasmtime::Result<T> {
         let resource = self.table.delete(handle)?;
         self.handles = self.handles.saturating_sub(1);
-        self.gauges.handle_taken();
+        self.observer.counters().gauges.handle_taken();
         Ok(resource)
     }
 }
@@ -165,7 +179,8 @@ fn kibibytes(bytes: u64) -> Arc<Semaphore> {
 
 impl Drop for State {
     fn drop(&mut self) {
-        self.gauges.instance_ended(self.handles.into(), self.memory.used);
+        let gauges = &self.observer.counters().gauges;
+        gauges.instance_ended(self.handles.into(), self.memory.used);
     }
 }
 
@@ -232,7 +247,7 @@ impl Servers {
 
 /// Counts the linear memory (and the exceptions' heap) of one instance, and its tables.
 pub(super) struct Memory {
-    gauges: Arc<Gauges>,
+    observer: Arc<Observer>,
     used: u64,
     elements: usize,
     limit: u64,
@@ -245,9 +260,11 @@ impl ResourceLimiter for Memory {
         let used = self.used - (current as u64).min(self.used) + desired as u64;
         if used > self.limit {
             self.denied = true;
+            self.observer.limit_hit(MEMORY);
             return Ok(false);
         }
-        self.gauges.memory_changed(self.used, used);
+        let gauges = &self.observer.counters().gauges;
+        gauges.memory_changed(self.used, used);
         self.used = used;
         Ok(true)
     }

@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -15,7 +16,7 @@ pub(super) struct Turns(Arc<Semaphore>);
 
 /// How one instance stands: when it last gave way, and whether it has a turn. Clones share it.
 #[derive(Clone)]
-pub(super) struct Pulse(Arc<Inner>);
+pub(crate) struct Pulse(Arc<Inner>);
 
 struct Inner {
     turns: Turns,
@@ -55,6 +56,29 @@ impl Pulse {
         }
     }
 
+    /// Waits for what keeps the guest on its stack but is not its doing. The time is not held against it, and its turn is
+    /// another's meanwhile.
+    ///
+    /// Cancel safety: that of what is waited for; the instance is without a turn.
+    pub(crate) async fn excuse<T>(&self, waiting: impl Future<Output = T>) -> T {
+        let mut waiting = std::pin::pin!(waiting);
+        if let Poll::Ready(done) = futures_util::poll!(waiting.as_mut()) {
+            return done;
+        }
+        let before = self.now();
+        self.give_up_turn();
+        let done = waiting.await;
+        self.forget(before);
+        done
+    }
+
+    /// The time since then is not the guest's.
+    fn forget(&self, before: u64) {
+        self.0
+            .last
+            .fetch_add(self.now().saturating_sub(before), Ordering::Relaxed);
+    }
+
     /// How long the guest has been running since.
     pub(super) fn silence(&self) -> Duration {
         Duration::from_nanos(self.now().saturating_sub(self.0.last.load(Ordering::Relaxed)))
@@ -77,9 +101,7 @@ impl Pulse {
         *self.0.turn.lock().unwrap_or_else(PoisonError::into_inner) = turn;
         self.0.has_turn.store(true, Ordering::Relaxed);
         tokio::task::yield_now().await;
-        self.0
-            .last
-            .fetch_add(self.now().saturating_sub(before), Ordering::Relaxed);
+        self.forget(before);
     }
 
     fn give_up_turn(&self) {

@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Event, RunError, Script, Shared, Stop, instance};
+use super::{Event, Output, RunError, Script, Shared, Stop, instance, tell};
 use crate::bindings::generated::Mode;
+use crate::observe::WALL;
 
 /// Fresh starts that are allowed in one `WINDOW`; a script that needs more would not serve anyway.
 const RESTARTS: usize = 5;
@@ -20,10 +21,14 @@ pub(super) async fn run(shared: &Shared, script: &Script, stop: &Stop) -> Result
     };
     match tokio::time::timeout(wall, keep_going(shared, script, stop)).await {
         Ok(result) => result,
-        Err(_) => Err(RunError::Limit(format!(
-            "the script ran for {} (raise it with --timeout SECONDS)",
-            instance::seconds(wall)
-        ))),
+        Err(_) => {
+            let error = RunError::Limit(format!(
+                "the script ran for {} (raise it with --timeout SECONDS)",
+                instance::seconds(wall)
+            ));
+            shared.observer.instance_killed(&script.name, WALL, &error);
+            Err(error)
+        }
     }
 }
 
@@ -46,6 +51,11 @@ async fn keep_going(shared: &Shared, script: &Script, stop: &Stop) -> Result<(),
             return Err(broken);
         }
         restarts.push_back(now);
-        shared.console.event(&Event::Restarting(&broken));
+        shared.observer.restarted(&script.name);
+        let console = &shared.console;
+        tell(console, Output::Err, 0, move |console| {
+            console.event(&Event::Restarting(&broken));
+        })
+        .await;
     }
 }

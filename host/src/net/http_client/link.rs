@@ -81,9 +81,14 @@ impl Notes {
         Notes::of(&extensions).is_some_and(|notes| notes.0.answered.load(Ordering::Relaxed))
     }
 
-    /// A response came. Its fields in the order of the wire, where that is another than hyper's.
-    pub(super) fn answered(&self, headers: &HeaderMap) -> Option<Vec<Field>> {
-        self.0.answered.store(true, Ordering::Relaxed);
+    /// A response came. Its fields in the order of the wire, where that is another than hyper's; and whether it was not
+    /// the connection's first.
+    pub(super) fn answered(&self, headers: &HeaderMap) -> (Option<Vec<Field>>, bool) {
+        let reused = self.0.answered.swap(true, Ordering::Relaxed);
+        (self.order(headers), reused)
+    }
+
+    fn order(&self, headers: &HeaderMap) -> Option<Vec<Field>> {
         let Head::Whole(bytes) = std::mem::take(&mut *self.head()) else {
             return None;
         };
@@ -153,7 +158,7 @@ pub(crate) fn watched<'a>(
     for piece in pieces {
         notes.received(piece);
     }
-    notes.answered(headers)
+    notes.answered(headers).0
 }
 
 fn end_of_head(bytes: &[u8]) -> Option<usize> {
@@ -253,14 +258,16 @@ mod tests {
         notes.sent(b"GET / HTTP/1.1\r\n\r\n");
         notes.received(b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 200 OK\r\nSet-Cookie: a\r\n");
         notes.received(b"vary: b\r\nset-cookie: c\r\n\r\ncontent");
-        let fields = notes.answered(&map(&[("set-cookie", "a"), ("set-cookie", "c"), ("vary", "b")]));
+        let (fields, reused) =
+            notes.answered(&map(&[("set-cookie", "a"), ("set-cookie", "c"), ("vary", "b")]));
+        assert!(!reused);
         let shown: Vec<_> = fields
             .expect("it is the same head")
             .into_iter()
             .map(|(name, _)| name)
             .collect();
         assert_eq!(shown, ["set-cookie", "vary", "set-cookie"]);
-        assert!(notes.answered(&map(&[])).is_none(), "it is handed out once");
+        assert_eq!(notes.answered(&map(&[])), (None, true), "it is handed out once");
     }
 
     #[test]
@@ -268,10 +275,10 @@ mod tests {
         let notes = Notes::default();
         notes.sent(b"PUT /x HTTP/1.1\r\n\r\n");
         notes.received(b"HTTP/1.1 200 OK\r\na: 1\r\n\r\n");
-        assert!(notes.answered(&map(&[("a", "2")])).is_none());
+        assert!(notes.answered(&map(&[("a", "2")])).0.is_none());
         notes.received(b"HTTP/1.1 200 OK\r\na: 1\r\n\r\n");
         assert!(
-            notes.answered(&map(&[("a", "1")])).is_none(),
+            notes.answered(&map(&[("a", "1")])).0.is_none(),
             "nothing was asked for"
         );
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http::{HeaderValue, Method, Response, StatusCode, Version, header};
 use http_body_util::{Channel, Either, Full};
 use hyper::body::Body as _;
 use hyper::service::{HttpService, service_fn};
@@ -18,6 +18,7 @@ use super::super::headers;
 use super::super::websocket::{Offer, Pending};
 use super::delivery::{Delivered, Deliveries};
 use super::{Exchange, Incoming, Reply, Shared, content};
+use crate::observe::{Counting, Served};
 
 /// What a script's failure tells its client: nothing.
 const SERVER_ERROR: &str = "An error occurred on the server";
@@ -90,27 +91,33 @@ impl Drop for Counted<'_> {
 }
 
 /// A response on its way. Boxed, so that the connection is not pinned and gives its stream back.
-type Answering = Pin<Box<dyn Future<Output = Result<Response<Delivered>, Infallible>> + Send>>;
+type Answering = Pin<Box<dyn Future<Output = Result<Response<Counting<Delivered>>, Infallible>> + Send>>;
 
 /// Answers the requests of one connection.
 pub(super) fn service(
     visit: Arc<Visit>,
-) -> impl HttpService<hyper::body::Incoming, ResBody = Delivered, Error = Infallible, Future = Answering> {
+) -> impl HttpService<hyper::body::Incoming, ResBody = Counting<Delivered>, Error = Infallible, Future = Answering>
+{
     service_fn(move |request| {
         let visit = visit.clone();
         let answering = async move {
             let _counted = Counted::new(&visit);
             let is_http2 = request.version() == Version::HTTP_2;
-            let response = answer(request, &visit).await.unwrap_or_else(|refusal| {
-                visit.refused.store(true, Ordering::Relaxed);
-                refusal.into_response()
+            let (head, content) = request.into_parts();
+            let mut account = Served::begin(&visit.shared.observer, visit.peer, &head);
+            let response = match answer(head, content, &visit, &mut account).await {
+                Ok(response) => response,
+                Err(refusal) => {
+                    visit.refused.store(true, Ordering::Relaxed);
+                    account.refused(refusal.status.as_u16(), &refusal.reason, refusal.limit);
+                    refusal.into_response()
+                }
+            };
+            let response = response.map(|content| match is_http2 && !content.is_end_stream() {
+                true => visit.deliveries.watch(content),
+                false => content.into(),
             });
-            Ok::<_, Infallible>(
-                response.map(|content| match is_http2 && !content.is_end_stream() {
-                    true => visit.deliveries.watch(content),
-                    false => content.into(),
-                }),
-            )
+            Ok::<_, Infallible>(account.sends(response))
         };
         Box::pin(answering) as Answering
     })
@@ -122,6 +129,8 @@ struct Refusal {
     reason: String,
     /// The WebSocket versions that are spoken, where that is the matter.
     version: Option<HeaderValue>,
+    /// The limit that was met.
+    limit: Option<&'static str>,
 }
 
 impl Refusal {
@@ -130,6 +139,7 @@ impl Refusal {
             status,
             reason: reason.into(),
             version: None,
+            limit: None,
         }
     }
 
@@ -147,22 +157,26 @@ impl Refusal {
 impl From<Error> for Refusal {
     fn from(error: Error) -> Refusal {
         let status = match &error {
-            Error::HeadersTooLarge(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Error::HeadersTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Error::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Error::Timeout(_) => StatusCode::REQUEST_TIMEOUT,
             _ => StatusCode::BAD_REQUEST,
         };
-        Refusal::new(status, error.to_string())
+        Refusal {
+            limit: error.limit_met(),
+            ..Refusal::new(status, error.to_string())
+        }
     }
 }
 
 /// The script's response to one request.
 async fn answer(
-    request: Request<hyper::body::Incoming>,
+    mut head: http::request::Parts,
+    incoming: hyper::body::Incoming,
     visit: &Visit,
+    account: &mut Served,
 ) -> Result<Response<Content>, Refusal> {
     let shared = &visit.shared;
-    let (mut head, incoming) = request.into_parts();
     let mut wire = content::wire(incoming, shared);
     let taken = async {
         let offer = admit(&head, shared)?;
@@ -187,6 +201,9 @@ async fn answer(
             offer,
             is_shared: is_http2,
             limits: shared.limits.clone(),
+            handling: account.queued(wire.seen),
+            observer: shared.observer.clone(),
+            peer: visit.peer,
         },
         method: head.method.as_str().to_owned(),
         target,
@@ -205,7 +222,11 @@ async fn answer(
             *visit.upgrade.lock().unwrap_or_else(PoisonError::into_inner) = Some(pending);
             Ok(response.map(|()| Either::Left(Full::default())))
         }
-        Ok(None) => Ok(plain(StatusCode::INTERNAL_SERVER_ERROR, SERVER_ERROR)),
+        Ok(None) => {
+            let status = StatusCode::INTERNAL_SERVER_ERROR;
+            account.refused(status.as_u16(), "the script gave no answer", None);
+            Ok(plain(status, SERVER_ERROR))
+        }
         Err(_) => Err(Refusal::new(
             StatusCode::GATEWAY_TIMEOUT,
             "the handler did not answer in time",
@@ -223,6 +244,7 @@ fn admit(head: &http::request::Parts, shared: &Shared) -> Result<Option<Offer>, 
             status: bad.status,
             reason: bad.reason,
             version: bad.version,
+            limit: None,
         }),
     }
 }

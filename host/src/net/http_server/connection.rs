@@ -8,12 +8,13 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_io_timeout::TimeoutStream;
 
+use super::super::error::HEADER_BYTES;
 use super::super::stream::Stream;
 use super::answer::{self, Visit};
-use super::http2;
+use super::{Place, http2};
+use crate::observe::HTTP;
 
 /// Bytes of a head beyond the limit that are still read, to answer it with a reason and not a bare status.
 pub(super) const HEAD_SLACK: u32 = 48 << 10;
@@ -28,7 +29,7 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(super) type Io = Pin<Box<TimeoutStream<Stream>>>;
 
 /// Serves one connection to its end; `place` is its place among those that the server may have.
-pub(super) async fn serve(stream: TcpStream, visit: Visit, place: OwnedSemaphorePermit) {
+pub(super) async fn serve(stream: TcpStream, visit: Visit, place: Place) {
     let visit = Arc::new(visit);
     let shared = visit.shared.clone();
     let timeout = shared.options.timeout;
@@ -39,7 +40,7 @@ pub(super) async fn serve(stream: TcpStream, visit: Visit, place: OwnedSemaphore
             match tokio::time::timeout(timeout, handshake).await {
                 Ok(Some(Ok(stream))) => stream,
                 Ok(Some(Err(error))) => {
-                    tracing::debug!(peer = %visit.peer, %error, "TLS handshake");
+                    tracing::debug!(target: HTTP, peer = %visit.peer, error = error.to_string(), "TLS handshake");
                     return;
                 }
                 Ok(None) | Err(_) => return,
@@ -58,7 +59,7 @@ pub(super) async fn serve(stream: TcpStream, visit: Visit, place: OwnedSemaphore
     }
 }
 
-async fn serve_http1(io: Io, visit: Arc<Visit>, place: OwnedSemaphorePermit) {
+async fn serve_http1(io: Io, visit: Arc<Visit>, place: Place) {
     let shared = visit.shared.clone();
     let head = usize::try_from(shared.limits.header_bytes).unwrap_or(usize::MAX);
     let mut connection = http1::Builder::new()
@@ -92,7 +93,15 @@ async fn serve_http1(io: Io, visit: Arc<Visit>, place: OwnedSemaphorePermit) {
         return;
     }
     if let Err(error) = ended {
-        tracing::debug!(peer = %visit.peer, %error, "connection");
+        tracing::debug!(target: HTTP, peer = %visit.peer, error = error.to_string(), "connection");
+        if let Some(status) = answered_by_hyper(&error) {
+            shared
+                .observer
+                .unread_request(visit.peer, status, &error.to_string());
+            if status == 431 {
+                shared.observer.limit_hit(HEADER_BYTES);
+            }
+        }
         // A client that was slow gets an answer; one that was only idle is let go without a word.
         if error.is_timeout() && !parts.read_buf.is_empty() {
             let reply = format!(
@@ -102,12 +111,29 @@ async fn serve_http1(io: Io, visit: Arc<Visit>, place: OwnedSemaphorePermit) {
             );
             // The client may be gone: then nobody reads it.
             drop(io.write_all(reply.as_bytes()).await);
+            shared.observer.unread_request(visit.peer, 408, SLOW_HEAD);
         }
     }
     drop(io.shutdown().await);
     if visit.was_refused() {
         linger(io).await;
     }
+}
+
+/// The status that hyper has answered with, where it could not read a request's head.
+fn answered_by_hyper(error: &hyper::Error) -> Option<u16> {
+    if error.is_parse_too_large() {
+        return Some(431);
+    }
+    if !error.is_parse() || error.is_parse_version_h2() {
+        return None;
+    }
+    // It has no name for this one.
+    Some(if error.to_string() == "URI too long" {
+        414
+    } else {
+        400
+    })
 }
 
 /// Reads what a refused client still sends: a close with unread bytes would reset the connection, and the

@@ -22,6 +22,7 @@ pub(super) fn wire(incoming: Incoming, shared: &Shared) -> Wire {
         limit: shared.options.max_body_size,
         seen: 0,
         patience: Patience::Until(Instant::now().checked_add(shared.options.timeout)),
+        account: None,
     }
 }
 
@@ -69,6 +70,7 @@ async fn hold(
     let more = match deadline {
         None => room.await,
         Some(deadline) => tokio::time::timeout_at(deadline, room).await.map_err(|_| {
+            shared.observer.limit_hit("request-buffer");
             Error::Timeout("too much content waits for the script (limit request-buffer)".to_owned())
         })?,
     };

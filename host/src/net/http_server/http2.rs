@@ -8,6 +8,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 
 use super::answer::{self, Visit};
 use super::connection::{HEAD_SLACK, Io};
+use crate::observe::HTTP;
 
 /// Requests that one connection may have under way.
 const STREAMS: u32 = 100;
@@ -45,7 +46,7 @@ pub(super) async fn serve(io: Io, visit: Arc<Visit>) {
             }
             () = tokio::time::sleep(timeout) => {
                 if visit.deliveries.any_stalled() {
-                    tracing::debug!(peer = %visit.peer, "the client does not take its responses");
+                    tracing::debug!(target: HTTP, peer = %visit.peer, "the client does not take its responses");
                     return;
                 }
                 let (begun, is_idle) = visit.requests();
@@ -57,7 +58,7 @@ pub(super) async fn serve(io: Io, visit: Arc<Visit>) {
             }
             ended = &mut connection => {
                 if let Err(error) = ended {
-                    tracing::debug!(%error, "connection");
+                    tracing::debug!(target: HTTP, peer = %visit.peer, error = error.to_string(), "connection");
                 }
                 return;
             }

@@ -27,12 +27,10 @@ use super::super::http_client::{USER_AGENT, parse, target_of};
 use super::super::stream::Stream;
 use super::super::tls::{self, Protocols, Trust};
 use super::offer::{listed, lists};
-use super::{Io, Pending, Socket};
+use super::{Account, Io, Pending, Socket};
 use crate::limits::Limits;
-use crate::permissions::Scheme;
-
-/// What `PermissionDenied` names as the refused action.
-const ACTION: &str = "net.websocket";
+use crate::observe::{Observer, Party};
+use crate::permissions::{self, Scheme};
 
 /// How long a server may take nothing of what is sent before it is given up.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -64,6 +62,7 @@ pub(crate) struct Connector {
     limits: Arc<Limits>,
     /// The connections' tasks.
     tasks: TaskTracker,
+    observer: Arc<Observer>,
 }
 
 /// The server's agreement, and the connection it came over.
@@ -84,6 +83,7 @@ impl Connector {
         tasks: TaskTracker,
     ) -> Connector {
         Connector {
+            observer: dialer.observer().clone(),
             dialer,
             trust,
             outgoing,
@@ -97,6 +97,15 @@ impl Connector {
     ///
     /// Cancel safety: dropping the future closes the connection.
     pub(crate) async fn open(&self, request: Request) -> Result<Socket, Error> {
+        let url = request.url.clone();
+        let opened = self.open_within_limits(request).await;
+        if let Err(error) = &opened {
+            self.observer.unopened(&url, error.code(), error.limit_met());
+        }
+        opened
+    }
+
+    async fn open_within_limits(&self, request: Request) -> Result<Socket, Error> {
         let _handshaking = self
             .outgoing
             .try_acquire()
@@ -117,7 +126,16 @@ impl Connector {
                 .await
                 .map_err(|_| Error::Timeout(format!("no WebSocket within {timeout:?}")))??,
         };
-        let (socket, pending) = Pending::new(Role::Client, protocol, request.max_message_size, &self.limits);
+        let (socket, pending) = Pending::new(
+            Role::Client,
+            protocol,
+            request.max_message_size,
+            &self.limits,
+            Account {
+                observer: self.observer.clone(),
+                party: Party::Server(request.url),
+            },
+        );
         self.tasks.spawn(async move {
             pending.run(answer.io, answer.rest, None).await;
             drop(place);
@@ -127,7 +145,7 @@ impl Connector {
 
     async fn shake_hands(&self, request: &Request) -> Result<(Option<String>, Answer), Error> {
         let url = parse(&request.url)?;
-        let target = target_of(ACTION, &url, &[Scheme::Ws, Scheme::Wss])?;
+        let target = target_of(permissions::WEBSOCKET, &url, &[Scheme::Ws, Scheme::Wss])?;
         let key = generate_key();
         let head = head(&url, request, &key)?;
         let pass = self.dialer.check(&target).await?;

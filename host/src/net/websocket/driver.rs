@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::{Sink, Stream};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
@@ -19,6 +20,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::line::{Line, Outgoing, Phase};
 use super::{Farewell, Io, Kind, LINGER, Signals};
+use crate::observe::Conversation;
 
 /// Messages read in a row before other tasks have their turn.
 const TURN: usize = 32;
@@ -44,6 +46,7 @@ pub(super) struct Driver {
     failed: bool,
     /// Nothing can be written any more.
     is_mute: bool,
+    conversation: Conversation,
 }
 
 /// A server's word, waited for; `None` once it is given, and where there is no server.
@@ -53,7 +56,12 @@ type Signal = Option<Pin<Box<WaitForCancellationFutureOwned>>>;
 struct Ended;
 
 impl Driver {
-    pub(super) fn new(socket: WebSocketStream<Io>, line: Arc<Line>, signals: Option<Signals>) -> Driver {
+    pub(super) fn new(
+        socket: WebSocketStream<Io>,
+        line: Arc<Line>,
+        signals: Option<Signals>,
+        conversation: Conversation,
+    ) -> Driver {
         let wait = |token: fn(Signals) -> CancellationToken| {
             let signals = signals.clone()?;
             Some(Box::pin(token(signals).cancelled_owned()))
@@ -70,6 +78,7 @@ impl Driver {
             outcome: None,
             failed: false,
             is_mute: false,
+            conversation,
         }
     }
 
@@ -125,10 +134,12 @@ impl Driver {
                 return Ok(());
             };
             match next {
-                Some(Ok(Message::Text(text))) => self.line.arrived(Kind::Text, text.into()),
-                Some(Ok(Message::Binary(bytes))) => self.line.arrived(Kind::Binary, bytes),
+                Some(Ok(Message::Text(text))) => self.arrived(Kind::Text, text.into()),
+                Some(Ok(Message::Binary(bytes))) => self.arrived(Kind::Binary, bytes),
                 Some(Ok(Message::Close(frame))) => {
-                    self.outcome = Some(farewell(frame));
+                    let farewell = farewell(frame);
+                    self.conversation.closed(farewell.code);
+                    self.outcome = Some(farewell);
                     self.line.peer_gone();
                     // tungstenite has queued the answer.
                     self.unflushed = true;
@@ -141,6 +152,11 @@ impl Driver {
         }
         context.waker().wake_by_ref();
         Ok(())
+    }
+
+    fn arrived(&mut self, kind: Kind, content: Bytes) {
+        self.conversation.received(content.len());
+        self.line.arrived(kind, content);
     }
 
     /// Reading is over: the connection has ended, or the peer must be told why it ends.
@@ -156,6 +172,7 @@ impl Driver {
             _ => return Err(Ended),
         };
         self.failed = true;
+        self.conversation.closed(code);
         self.line.fail(Farewell { code, reason });
         Ok(())
     }
@@ -199,6 +216,9 @@ impl Driver {
             let message = match self.line.next_out() {
                 Some(Outgoing::Message(message, held)) => {
                     self.sending.extend(held);
+                    if matches!(message, Message::Text(_) | Message::Binary(_)) {
+                        self.conversation.sent(message.len());
+                    }
                     message
                 }
                 Some(Outgoing::Close(frame)) => {

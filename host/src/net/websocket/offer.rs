@@ -6,7 +6,7 @@ use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
 use tokio_tungstenite::tungstenite::handshake::server;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
-use super::{Pending, Socket};
+use super::{Account, Pending, Socket};
 use crate::limits::Limits;
 
 /// The version of the protocol that is spoken.
@@ -72,6 +72,7 @@ impl Offer {
         spoken: &[String],
         max_message_size: u64,
         limits: &Limits,
+        account: Account,
     ) -> (Socket, Pending, Response<()>) {
         let mut answer = self.answer;
         let chosen = self.protocols.into_iter().find_map(|offered| {
@@ -82,7 +83,7 @@ impl Offer {
             answer.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, value);
             protocol
         });
-        let (socket, pending) = Pending::new(Role::Server, protocol, max_message_size, limits);
+        let (socket, pending) = Pending::new(Role::Server, protocol, max_message_size, limits, account);
         (socket, pending, answer)
     }
 }

@@ -25,7 +25,7 @@ pub(crate) enum Admitted {
 
 impl LogRate {
     /// A second's worth may be written at once.
-    pub(super) fn new(per_second: u32) -> LogRate {
+    pub(crate) fn new(per_second: u32) -> LogRate {
         LogRate {
             per_second: per_second.into(),
             room: per_second.into(),

@@ -15,14 +15,14 @@ pub struct Usage {
 
 /// The counters behind it.
 #[derive(Debug, Default)]
-pub(super) struct Gauges {
+pub(crate) struct Gauges {
     instances: AtomicU64,
     handles: AtomicU64,
     memory: AtomicU64,
 }
 
 impl Gauges {
-    pub(super) fn usage(&self) -> Usage {
+    pub(crate) fn usage(&self) -> Usage {
         let read = |gauge: &AtomicU64| gauge.load(Ordering::Relaxed);
         Usage {
             instances: read(&self.instances),
@@ -31,26 +31,26 @@ impl Gauges {
         }
     }
 
-    pub(super) fn instance_began(&self) {
+    pub(crate) fn instance_began(&self) {
         self.instances.fetch_add(1, Ordering::Relaxed);
     }
 
     /// With all that it still held.
-    pub(super) fn instance_ended(&self, handles: u64, memory: u64) {
+    pub(crate) fn instance_ended(&self, handles: u64, memory: u64) {
         self.instances.fetch_sub(1, Ordering::Relaxed);
         self.handles.fetch_sub(handles, Ordering::Relaxed);
         self.memory.fetch_sub(memory, Ordering::Relaxed);
     }
 
-    pub(super) fn handle_given(&self) {
+    pub(crate) fn handle_given(&self) {
         self.handles.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn handle_taken(&self) {
+    pub(crate) fn handle_taken(&self) {
         self.handles.fetch_sub(1, Ordering::Relaxed);
     }
 
-    pub(super) fn memory_changed(&self, from: u64, to: u64) {
+    pub(crate) fn memory_changed(&self, from: u64, to: u64) {
         // Wraps around where it shrinks, and comes out right.
         self.memory.fetch_add(to.wrapping_sub(from), Ordering::Relaxed);
     }
