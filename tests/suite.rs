@@ -21,6 +21,7 @@ mod modules;
 mod permissions;
 mod policy;
 mod project;
+mod repl;
 mod server;
 mod stress;
 mod tidy;
@@ -65,6 +66,7 @@ fn trials() -> Result<Vec<Trial>, Failed> {
     trials.extend(permissions::trials());
     trials.extend(policy::trials());
     trials.extend(project::trials());
+    trials.extend(repl::trials());
     trials.extend(server::trials());
     trials.extend(stress::trials());
     trials.extend(tidy::trials());

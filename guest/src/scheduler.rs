@@ -10,6 +10,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::future::{Future, poll_fn};
+use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -65,8 +66,10 @@ struct State {
     slice: Rc<Slice>,
     /// Has room made before each job.
     heap: Rc<Heap>,
-    /// The error that ended the main script.
-    failure: RefCell<Option<ScriptError>>,
+    /// How the program ended, where something ended it before nothing was left.
+    end: RefCell<Option<Result<(), ScriptError>>>,
+    /// Ends the operation that waits for what the others do.
+    watch: RefCell<Option<AbortHandle>>,
     /// Set once the prelude is loaded, which itself needs a scheduler.
     drivers: RefCell<Option<Rc<Drivers>>>,
 }
@@ -83,7 +86,8 @@ impl Scheduler {
             most_parked,
             slice,
             heap,
-            failure: RefCell::new(None),
+            end: RefCell::new(None),
+            watch: RefCell::new(None),
             drivers: RefCell::new(None),
         }))
     }
@@ -161,6 +165,27 @@ impl Scheduler {
         }));
     }
 
+    /// As `start`, for an operation that waits for what the others do: it ends, with none, by [`Scheduler::unwatch`] or when
+    /// it is the last one. There is one at a time.
+    pub(crate) fn watch<T: 'static>(
+        &self,
+        operation: impl Future<Output = T> + 'static,
+        then: impl FnOnce(Option<T>) + 'static,
+    ) {
+        let (handle, registration) = AbortHandle::new_pair();
+        *self.0.watch.borrow_mut() = Some(handle);
+        self.start(Abortable::new(operation, registration), move |outcome| {
+            then(outcome.ok());
+        });
+    }
+
+    /// Ends the operation that watches the others.
+    pub(crate) fn unwatch(&self) {
+        if let Some(handle) = self.0.watch.borrow_mut().take() {
+            handle.abort();
+        }
+    }
+
     /// Collects garbage where values of `coming` bytes need the room.
     pub(crate) fn make_room(&self, lua: &Lua, coming: usize) {
         self.0.heap.make_room(lua, coming);
@@ -208,9 +233,9 @@ impl Scheduler {
         }
     }
 
-    /// Ends the program with the main script's error.
-    pub(crate) fn fail(&self, failure: ScriptError) {
-        self.0.failure.borrow_mut().get_or_insert(failure);
+    /// Ends the program: with the main script's error, or well. What came first counts.
+    pub(crate) fn end(&self, end: Result<(), ScriptError>) {
+        self.0.end.borrow_mut().get_or_insert(end);
     }
 
     /// Reports an error of the prelude's own, which only a full heap or stack causes.
@@ -220,20 +245,26 @@ impl Scheduler {
         }
     }
 
-    /// Runs jobs and operations until none is left.
+    /// Runs jobs and operations until none is left, or [`Scheduler::end`] is called: then at once, and everything else is
+    /// cancelled.
     ///
     /// # Errors
     ///
-    /// The error of the main script, at once: everything else is cancelled.
+    /// The error of the main script.
     pub(crate) async fn run(&self, lua: &Lua) -> Result<(), ScriptError> {
         let mut operations = FuturesUnordered::new();
         loop {
-            self.turn(lua)?;
+            if let ControlFlow::Break(end) = self.turn(lua) {
+                return end;
+            }
             operations.extend(self.0.started.take());
             self.collect_ready(&mut operations).await;
             if !self.0.queue.borrow().is_empty() {
                 wit_bindgen::yield_async().await;
                 continue;
+            }
+            if operations.len() == 1 {
+                self.unwatch();
             }
             match operations.next().await {
                 Some(Some(job)) => self.0.queue.borrow_mut().push_back(job),
@@ -244,20 +275,20 @@ impl Scheduler {
     }
 
     /// Runs jobs in order, those that they queue included, as long as a turn may last.
-    fn turn(&self, lua: &Lua) -> Result<(), ScriptError> {
+    fn turn(&self, lua: &Lua) -> ControlFlow<Result<(), ScriptError>> {
         let began = Instant::now();
         loop {
             let Some(job) = self.0.queue.borrow_mut().pop_front() else {
-                return Ok(());
+                return ControlFlow::Continue(());
             };
             self.0.slice.begin();
             self.0.heap.between_jobs(lua);
             job();
-            if let Some(failure) = self.0.failure.take() {
-                return Err(failure);
+            if let Some(end) = self.0.end.take() {
+                return ControlFlow::Break(end);
             }
             if began.elapsed() > LONGEST_TURN {
-                return Ok(());
+                return ControlFlow::Continue(());
             }
         }
     }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use mlua::{Lua, VmState};
 
+use crate::bindings::terminal;
 use crate::heap::Heap;
 use crate::net::error;
 use crate::prelude;
@@ -51,25 +52,29 @@ impl Slice {
         self.thrown.set(false);
     }
 
-    /// What Luau calls at each safepoint.
+    /// What Luau calls at each safepoint. `interactive`: a person may interrupt what runs.
     ///
     /// # Errors
     ///
-    /// `LimitExceeded`, once for each job that runs too long.
+    /// `LimitExceeded`, once for each job that runs too long; or the interruption.
     #[inline]
-    pub(crate) fn check(&self, lua: &Lua) -> mlua::Result<VmState> {
+    pub(crate) fn check(&self, lua: &Lua, interactive: bool) -> mlua::Result<VmState> {
         let passed = self.safepoints.get() + 1;
         if passed < SAFEPOINTS_PER_LOOK {
             self.safepoints.set(passed);
             return Ok(VmState::Continue);
         }
         self.safepoints.set(0);
-        self.look(lua)
+        self.look(lua, interactive)
     }
 
     #[cold]
-    fn look(&self, lua: &Lua) -> mlua::Result<VmState> {
+    fn look(&self, lua: &Lua, interactive: bool) -> mlua::Result<VmState> {
         self.heap.make_room(lua, 0);
+        if interactive && terminal::take_interrupt() {
+            let position = script_position(lua).unwrap_or_default();
+            return Err(mlua::Error::external(CutOff(format!("{position}interrupted"))));
+        }
         let now = Instant::now();
         let Some(began) = self.began.get() else {
             self.began.set(Some(now));
@@ -87,24 +92,24 @@ impl Slice {
             "the script ran for {} s without waiting (limit run; raise it with --limit run=SECONDS)",
             self.longest.as_secs_f64()
         );
-        Err(mlua::Error::external(RanTooLong(format!(
+        Err(mlua::Error::external(CutOff(format!(
             "{position}{}",
             error::limit_exceeded(&detail)
         ))))
     }
 }
 
-/// The error that a script meets when it runs too long.
+/// The error that a script meets when it runs too long, or is interrupted.
 #[derive(Debug)]
-struct RanTooLong(String);
+struct CutOff(String);
 
-impl fmt::Display for RanTooLong {
+impl fmt::Display for CutOff {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
     }
 }
 
-impl std::error::Error for RanTooLong {}
+impl std::error::Error for CutOff {}
 
 /// `path:line: ` of the innermost function of the script, or none where it is the prelude's own code that runs. (A C
 /// function that the prelude's `pcall` called is the script's choice.)

@@ -7,20 +7,18 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use mlua::prelude::LuaString;
-use mlua::{Function, Lua, LuaOptions, MultiValue, StdLib, Table, Thread, ThreadStatus, Value};
+use mlua::{Function, Lua, LuaOptions, MultiValue, StdLib, Thread, ThreadStatus, Value};
 
 use crate::bindings::types::ScriptErrorKind;
-use crate::bindings::{Program, ScriptError};
-use crate::console;
+use crate::bindings::{Mode, Program, ScriptError};
 use crate::heap::{self, Heap};
-use crate::net;
-use crate::prelude;
 use crate::problem::message_of;
 use crate::require;
 use crate::scheduler::Scheduler;
+use crate::session;
 use crate::slice::Slice;
 use crate::source::{self, Fault};
-use crate::task;
+use crate::{base64, console, crypto, json, net, prelude, process, task};
 
 /// Who the main script is in reports.
 const MAIN_SCRIPT: &str = "main script";
@@ -40,10 +38,14 @@ pub(crate) async fn run(program: Program) -> Result<(), ScriptError> {
     let scheduler = Scheduler::new(most_parked, slice.clone(), heap.clone());
     // Declared before everything that refers into it, so dropped after it.
     let lua = Lua::new_with(StdLib::ALL_SAFE, LuaOptions::new()).map_err(not_started)?;
-    prepare(&lua, &program, &scheduler, heap).map_err(not_started)?;
-    lua.set_interrupt(move |lua| slice.check(lua));
+    let session = prepare(&lua, &program, &scheduler, heap).map_err(not_started)?;
+    let interactive = program.mode == Mode::Session;
+    lua.set_interrupt(move |lua| slice.check(lua, interactive));
 
-    let main = load(&lua, &program)?;
+    let main = match program.mode {
+        Mode::Script => load(&lua, &program)?,
+        Mode::Session => lua.create_thread(session).map_err(not_started)?,
+    };
     {
         let (scheduler, main) = (scheduler.clone(), main.clone());
         scheduler
@@ -66,42 +68,31 @@ pub(crate) async fn run(program: Program) -> Result<(), ScriptError> {
     Ok(())
 }
 
-/// Adds the libraries and closes the sandbox.
-fn prepare(lua: &Lua, program: &Program, scheduler: &Scheduler, heap: Rc<Heap>) -> mlua::Result<()> {
+/// Adds the libraries and closes the sandbox; returns what runs a session.
+fn prepare(lua: &Lua, program: &Program, scheduler: &Scheduler, heap: Rc<Heap>) -> mlua::Result<Function> {
     let globals = lua.globals();
     globals.raw_remove("loadstring")?;
 
     let natives = lua.create_table()?;
     console::install(lua, &natives)?;
-    heap::install(lua, &natives, heap)?;
+    heap::install(lua, &natives, heap.clone())?;
+    base64::install(lua, &natives, &heap)?;
+    crypto::install(lua, &natives, &heap)?;
+    json::install(lua, &natives, &heap)?;
+    process::install(lua, &natives, program)?;
+    session::install(lua, &natives, scheduler, &heap)?;
     task::install(lua, &natives, scheduler)?;
     require::install(lua, &natives, scheduler, program)?;
     natives.raw_set("report", report(lua, scheduler)?)?;
-    let waiting = net::install(lua, &natives, scheduler, program.heap)?;
+    let waiting = net::install(lua, &natives, scheduler, &heap)?;
 
-    let libraries = prelude::load(lua, &natives, &process(lua, program)?)?;
+    let libraries = prelude::load(lua, &natives)?;
     scheduler.set_drivers(libraries.drivers);
     waiting.set_drivers(libraries.handle_request, libraries.deliver);
 
     lua.sandbox(true)?;
     lua.set_memory_limit(usize::try_from(program.heap).unwrap_or(usize::MAX))?;
-    Ok(())
-}
-
-/// The `process` library: what stood on the command line after `--`, and the variables that were granted.
-fn process(lua: &Lua, program: &Program) -> mlua::Result<Table> {
-    let arguments = lua.create_sequence_from(program.arguments.iter().map(String::as_str))?;
-    arguments.set_readonly(true);
-    let process = lua.create_table()?;
-    process.raw_set("args", arguments)?;
-    let environment = lua.create_table_with_capacity(0, program.environment.len())?;
-    for (name, value) in &program.environment {
-        environment.raw_set(name.as_str(), value.as_str())?;
-    }
-    environment.set_readonly(true);
-    process.raw_set("env", environment)?;
-    process.set_readonly(true);
-    Ok(process)
+    Ok(libraries.session)
 }
 
 /// The native `report(thread, message, trace)`: an error that got out of a coroutine.
@@ -112,7 +103,7 @@ fn report(lua: &Lua, scheduler: &Scheduler) -> mlua::Result<Function> {
             let (message, trace) = (message.to_string_lossy(), trace.to_string_lossy());
             let main: Value = lua.named_registry_value(MAIN_SCRIPT)?;
             if main == Value::Thread(thread) {
-                scheduler.fail(console::runtime_error(MAIN_SCRIPT, &message, &trace));
+                scheduler.end(Err(console::runtime_error(MAIN_SCRIPT, &message, &trace)));
             } else {
                 console::report("task", &message, &trace);
             }

@@ -3,6 +3,7 @@
 //! - `main.luau`: the script, run as `atoll run main.luau` in its folder.
 //! - `args`: what follows on the command line, a word per line. Where a case has none, its stem's hold.
 //! - `command`: the whole command line in place of `run main.luau` and `args`.
+//! - `input`: what standard input has; nothing where there is none.
 //! - `expected.out`, `expected.err`: patterns (see `matching`); where there is none, nothing may be
 //!   written. Listening lines are left out of standard error unless the pattern speaks of them.
 //! - `expected.exit`: the exit code; 0 where there is none. With a `client.http` and no `expected.exit`
@@ -98,7 +99,8 @@ impl Case {
         let routes = notation::parse(&routes).map_err(|error| format!("peer.http: {error}"))?;
         let _peer = Peer::serve(peer_port, routes)?;
 
-        let child = Atoll::new(&self.folder, self.words(&names)?).start()?;
+        let mut child = Atoll::new(&self.folder, self.words(&names)?).typed().start()?;
+        child.input(&names.fill_in(&self.read("input")?.unwrap_or_default()))?;
         let exit = match self.read("expected.exit")? {
             Some(text) => Some(
                 text.trim()

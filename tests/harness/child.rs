@@ -4,11 +4,11 @@
 //! A child has a time limit, and none outlives its test: it is killed when its handle is dropped.
 
 use std::ffi::OsStr;
-use std::io::Read;
+use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -70,6 +70,12 @@ impl Atoll {
         self
     }
 
+    /// Has standard input come from the test.
+    pub(crate) fn typed(mut self) -> Self {
+        self.command.stdin(Stdio::piped());
+        self
+    }
+
     /// Gives a long test more time.
     pub(crate) fn time_limit(mut self, time_limit: Duration) -> Self {
         self.time_limit = time_limit;
@@ -90,11 +96,13 @@ impl Atoll {
 /// A child under way.
 pub(crate) struct Running {
     child: Child,
+    stdin: Option<ChildStdin>,
     /// What it has written to standard output so far.
     pub(crate) stdout: Captured,
     /// What it has written to standard error so far.
     pub(crate) stderr: Captured,
-    deadline: Instant,
+    /// When it has to have ended.
+    pub(crate) deadline: Instant,
 }
 
 impl Running {
@@ -106,6 +114,7 @@ impl Running {
         let stdout = Captured::follow(child.stdout.take().ok_or("no stdout pipe")?);
         let stderr = Captured::follow(child.stderr.take().ok_or("no stderr pipe")?);
         Ok(Self {
+            stdin: child.stdin.take(),
             child,
             stdout,
             stderr,
@@ -146,6 +155,25 @@ impl Running {
             .wait(self.deadline, text, |all| all.contains(text).then_some(()))
     }
 
+    /// Writes to its standard input. A child that has gone reads no more, and that shows elsewhere.
+    pub(crate) fn type_in(&mut self, text: &str) -> Result<(), Failed> {
+        let stdin = self
+            .stdin
+            .as_mut()
+            .ok_or("its standard input is not the test's")?;
+        match stdin.write_all(text.as_bytes()) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes all of its standard input, and ends it.
+    pub(crate) fn input(&mut self, text: &str) -> Result<(), Failed> {
+        self.type_in(text)?;
+        self.stdin = None;
+        Ok(())
+    }
+
     /// The process's id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
@@ -176,6 +204,7 @@ impl Running {
 
     /// Waits for the end.
     pub(crate) fn finish(mut self) -> Result<Finished, Failed> {
+        self.stdin = None;
         let stdout = self.stdout.end(self.deadline);
         let stderr = self.stderr.end(self.deadline);
         let (Some(stdout), Some(stderr)) = (stdout, stderr) else {

@@ -13,6 +13,7 @@ pub(super) fn trials() -> Vec<Trial> {
         servers_without_end,
         waits_without_end,
         calls_that_wait_on_one_resource,
+        waits_for_an_interruption_that_never_comes,
         calls_that_are_never_collected,
         memory_without_end,
         tables_without_end,
@@ -112,6 +113,15 @@ fn calls_that_wait_on_one_resource() -> Result<(), Failed> {
     // With the defaults it is the same, and there are many more.
     let many = Scene::new().listen()?.limit("run=20")?.play(&guest)?;
     many.crashed("more calls wait on the host than")?.within(256)?;
+    Ok(())
+}
+
+fn waits_for_an_interruption_that_never_comes() -> Result<(), Failed> {
+    let guest = Guest::of("(loop $on (drop (call $interrupted-begin)) (br $on))");
+    let few = Scene::new().limit("parked=500")?.limit("handles=500")?;
+    few.play(&guest)?
+        .crashed("more calls wait on the host than")?
+        .within(16)?;
     Ok(())
 }
 

@@ -20,6 +20,7 @@ pub(super) fn trials() -> Vec<Trial> {
         a_socket_closes_once,
         a_server_closes_once,
         what_is_under_way_when_it_returns,
+        nobody_types_for_a_script,
     ]
 }
 
@@ -155,5 +156,14 @@ fn what_is_under_way_when_it_returns() -> Result<(), Failed> {
          (call $tell (i32.const 1))",
     );
     Scene::new().listen()?.play(&guest)?.returned("1\n")?;
+    Ok(())
+}
+
+fn nobody_types_for_a_script() -> Result<(), Failed> {
+    // The end is the third of the cases, however often it is asked for.
+    let read = "(call $read-line (i32.const 1) (i32.const 64)) (call $tell (i32.load8_u (i32.const 64)))";
+    let asked = "(call $tell (call $take-interrupt))";
+    let guest = Guest::of(format!("{read} {read} {asked}"));
+    Scene::new().play(&guest)?.returned("2\n2\n0\n")?;
     Ok(())
 }

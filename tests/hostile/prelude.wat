@@ -2,6 +2,9 @@
   ;; waits, and each async one as `…-begin`, which returns a subtask.
   (import "atoll:net/console@0.1.0" "write-line" (func $write-line (param i32 i32 i32)))
   (import "atoll:net/console@0.1.0" "report" (func $report (param i32 i32 i32 i32 i32 i32 i32)))
+  (import "atoll:net/terminal@0.1.0" "read-line" (func $read-line (param i32 i32)))
+  (import "atoll:net/terminal@0.1.0" "[async-lower]interrupted" (func $interrupted-begin (result i32)))
+  (import "atoll:net/terminal@0.1.0" "take-interrupt" (func $take-interrupt (result i32)))
   (import "atoll:net/timer@0.1.0" "sleep" (func $sleep (param i64 i32)))
   (import "atoll:net/timer@0.1.0" "[async-lower]sleep" (func $sleep-begin (param i64 i32) (result i32)))
   (import "atoll:net/http-client@0.1.0" "send"

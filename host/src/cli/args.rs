@@ -14,7 +14,7 @@ use crate::limits::Limits;
     version,
     disable_help_subcommand = true,
     after_help = "Exit codes: 0 done, 1 the script or the command failed, 2 bad usage or permission syntax,\n\
-                  3 stopped by a limit, 130 Ctrl-C, 143 SIGTERM.\n\n\
+                  3 stopped by a limit, 130 Ctrl-C, 143 SIGTERM, or what the script gave to process.exit.\n\n\
                   Example:\n  atoll init hello && cd hello && atoll run main.luau --config atoll.toml"
 )]
 pub(crate) struct Args {
@@ -32,6 +32,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Run a script in the sandbox; nothing is allowed unless a flag allows it
     Run(RunArgs),
+    /// Run what is typed, line by line, and show the results
+    Repl(ReplArgs),
     /// Show what these flags and this config allow a script, as a table
     Permissions(PermissionsArgs),
     /// Start a small project: a script, what it may do, types for editors
@@ -53,6 +55,27 @@ pub(crate) struct RunArgs {
     pub(crate) script: PathBuf,
 
     /// `process.args` of the script
+    #[arg(last = true, value_name = "ARGS")]
+    pub(crate) arguments: Vec<String>,
+
+    /// What it may do.
+    #[command(flatten)]
+    pub(crate) permissions: PermissionArgs,
+
+    /// What is told of that.
+    #[command(flatten)]
+    pub(crate) watch: WatchArgs,
+
+    /// Its bounds.
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+}
+
+/// `atoll repl`.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = repl_help())]
+pub(crate) struct ReplArgs {
+    /// `process.args` of the session
     #[arg(last = true, value_name = "ARGS")]
     pub(crate) arguments: Vec<String>,
 
@@ -214,12 +237,29 @@ pub(crate) struct LimitArgs {
 
 fn run_help() -> String {
     format!(
-        "RULE = [scheme://]host[:port[-port]]\n\
-         host = name | *.name | IPv4 | [IPv6] | CIDR | localhost | public | private | *\n\n\
-         Limits and their defaults (sizes as 64k, 256m, 1g; times in seconds):\n{}\n\
+        "{RULE}\n\nLimits and their defaults (sizes as 64k, 256m, 1g; times in seconds):\n{}\n\
          Examples:\n  \
          atoll run hello.luau --allow-listen=localhost:8080\n  \
          atoll run fetch.luau --allow-net=api.example.com:80 -- http://api.example.com/",
         Limits::help()
     )
 }
+
+fn repl_help() -> String {
+    format!(
+        "An expression's values are shown, and what waits (`net.request`, `task.wait`) is waited for. Lines that are no \
+         whole chunk go on in the next one. Each chunk has its own locals; globals stay. An error ends its chunk and \
+         nothing else, Ctrl-C stops what runs or gives up what was typed, Ctrl-D ends. Servers and tasks run on between \
+         the lines. Where standard input is no terminal, its lines are run, without prompts. The limits are those of \
+         `atoll run --help`; waiting for a line counts towards none.\n\n\
+         What was typed is kept in $XDG_STATE_HOME/atoll/history (~/.local/state/atoll/history).\n\n\
+         {RULE}\n\n\
+         Examples:\n  \
+         atoll repl --allow-net=api.example.com\n  \
+         echo '1 + 1' | atoll repl"
+    )
+}
+
+/// How a rule is written.
+const RULE: &str = "RULE = [scheme://]host[:port[-port]]\n\
+                    host = name | *.name | IPv4 | [IPv6] | CIDR | localhost | public | private | *";

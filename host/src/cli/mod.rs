@@ -6,15 +6,19 @@
 mod about;
 mod args;
 mod audit;
+mod folders;
 mod init;
 mod permissions;
 mod project;
+mod repl;
 mod run;
 mod settings;
+mod signals;
 mod types;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::num::NonZeroU8;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -22,7 +26,7 @@ use clap::{CommandFactory, Parser};
 
 pub(crate) use args::{
     Args, Command, CompletionsArgs, InitArgs, LimitArgs, ManArgs, Mode, PermissionArgs, PermissionsArgs,
-    RunArgs, TypesArgs,
+    ReplArgs, RunArgs, TypesArgs,
 };
 
 use crate::config::Config;
@@ -31,22 +35,32 @@ use crate::config::Config;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// The script ended, and all is well.
-    Done = 0,
+    Done,
     /// The script failed.
-    Failed = 1,
+    Failed,
     /// What was typed is wrong.
-    Usage = 2,
+    Usage,
     /// A limit ended the script.
-    Limit = 3,
+    Limit,
     /// Ctrl-C.
-    Interrupted = 130,
+    Interrupted,
     /// SIGTERM.
-    Terminated = 143,
+    Terminated,
+    /// The script chose it.
+    Chosen(NonZeroU8),
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        ExitCode::from(exit as u8)
+        ExitCode::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Limit => 3,
+            Exit::Interrupted => 130,
+            Exit::Terminated => 143,
+            Exit::Chosen(code) => code.get(),
+        })
     }
 }
 
@@ -77,6 +91,10 @@ fn perform(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Init(args) => init::create(&args),
         Command::Man(args) => about::man(&args),
         Command::Permissions(args) => permissions::show(args),
+        Command::Repl(args) => match Config::of_session(args) {
+            Ok(config) => repl::run(&config),
+            Err(error) => usage(&error.to_string()),
+        },
         Command::Run(args) => match Config::from_args(args) {
             Ok(config) => run::run(config),
             Err(error) => usage(&error.to_string()),

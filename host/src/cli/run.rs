@@ -1,18 +1,16 @@
 //! `atoll run`: reads the script, runs it, and turns how it ended into an exit code.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::Path;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::audit::AuditLog;
-use super::{Exit, fail};
+use super::signals::Signals;
+use super::{Exit, fail, folders};
 use crate::config::Config;
 use crate::net::guard::Learning;
 use crate::permissions::Permissions;
-use crate::runtime::{RunError, Runtime, Script, Stop};
+use crate::runtime::{Builder, RunError, Runtime, Script, Stop};
 
 /// Sends the host's logs to standard error.
 pub(super) fn log(filter: Option<&str>) {
@@ -29,41 +27,14 @@ pub(super) fn log(filter: Option<&str>) {
 /// Runs the script to its end.
 pub(super) fn run(config: Config) -> Exit {
     let script = match Script::from_path(&config.script) {
-        Ok(script) => script
-            .arguments(config.arguments)
-            .environment(environment(&config.policy.permissions)),
+        Ok(script) => equip(script, &config),
         Err(error) => return fail(Exit::Usage, &unreadable(&config.script, &error)),
     };
-    let learning = config
-        .learns
-        .then(|| Learning::new(config.policy.permissions.clone()));
-    let mut builder = Runtime::builder()
-        .permissions(config.policy.permissions)
-        .limits(config.limits);
-    if let Some(learning) = &learning {
-        builder = builder.learn(learning);
-    }
-    if let Some(path) = &config.audit {
-        match AuditLog::open(path) {
-            Ok(log) => builder = builder.audit(log),
-            Err(error) => {
-                return fail(
-                    Exit::Usage,
-                    &format!("cannot write the audit {}: {error}", path.display()),
-                );
-            }
-        }
-    }
-    if let Some(folder) = cache_folder() {
-        builder = builder.cache(folder);
-    }
-    let runtime = match builder.build() {
-        Ok(runtime) => runtime,
-        Err(error) => return fail(Exit::Failed, &error.to_string()),
-    };
-    let executor = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(executor) => executor,
-        Err(error) => return fail(Exit::Failed, &format!("cannot start: {error}")),
+    let learning = learning(&config);
+    let runtime = builder(&config, learning.as_ref()).and_then(build);
+    let (runtime, executor) = match runtime.and_then(|runtime| Ok((runtime, executor()?))) {
+        Ok(ready) => ready,
+        Err(exit) => return exit,
     };
     let exit = executor.block_on(async {
         let stop = Stop::new();
@@ -71,10 +42,10 @@ pub(super) fn run(config: Config) -> Exit {
             Ok(signals) => signals,
             Err(error) => return fail(Exit::Failed, &format!("cannot wait for signals: {error}")),
         };
-        let interrupted = signals.interrupted.clone();
+        let last = signals.last();
         tokio::select! {
             ended = runtime.run_until(&script, &stop) => match judge(ended) {
-                Exit::Done if stop.is_stopped() => stopped_by(&interrupted),
+                Exit::Done if stop.is_stopped() => last.exit(),
                 exit => exit,
             },
             exit = signals.obey(stop.clone()) => exit,
@@ -88,8 +59,58 @@ pub(super) fn run(config: Config) -> Exit {
     exit
 }
 
+/// Gives the script its arguments and variables.
+pub(super) fn equip(script: Script, config: &Config) -> Script {
+    script
+        .arguments(config.arguments.iter().cloned())
+        .environment(environment(&config.policy.permissions))
+}
+
+/// What notes the permissions that are missing, where that is wanted.
+pub(super) fn learning(config: &Config) -> Option<Learning> {
+    config
+        .learns
+        .then(|| Learning::new(config.policy.permissions.clone()))
+}
+
+/// A runtime to be, as the flags say.
+pub(super) fn builder(config: &Config, learning: Option<&Learning>) -> Result<Builder, Exit> {
+    let mut builder = Runtime::builder()
+        .permissions(config.policy.permissions.clone())
+        .limits(config.limits.clone());
+    if let Some(learning) = learning {
+        builder = builder.learn(learning);
+    }
+    if let Some(path) = &config.audit {
+        let log = AuditLog::open(path).map_err(|error| {
+            let message = format!("cannot write the audit {}: {error}", path.display());
+            fail(Exit::Usage, &message)
+        })?;
+        builder = builder.audit(log);
+    }
+    Ok(match folders::cache() {
+        Some(folder) => builder.cache(folder),
+        None => builder,
+    })
+}
+
+/// Compiles the guest.
+pub(super) fn build(builder: Builder) -> Result<Runtime, Exit> {
+    builder
+        .build()
+        .map_err(|error| fail(Exit::Failed, &error.to_string()))
+}
+
+/// What runs everything, on this thread.
+pub(super) fn executor() -> Result<tokio::runtime::Runtime, Exit> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| fail(Exit::Failed, &format!("cannot start: {error}")))
+}
+
 /// What a run with `--permissions=audit` ends with.
-fn learned(flags: &[String]) -> String {
+pub(super) fn learned(flags: &[String]) -> String {
     if flags.is_empty() {
         return "no permission was missing".to_owned();
     }
@@ -105,69 +126,16 @@ fn environment(permissions: &Permissions) -> Vec<(String, String)> {
 }
 
 /// What the user is told of how the script ended.
-fn judge(ended: Result<(), RunError>) -> Exit {
+pub(super) fn judge(ended: Result<(), RunError>) -> Exit {
     match ended {
         // Whoever stopped it knows why.
         Ok(()) | Err(RunError::Stopped) => Exit::Done,
         // A pipe's reader that has seen enough is no failure to speak of.
         Err(RunError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Exit::Failed,
+        Err(RunError::Exited(code)) => Exit::Chosen(code),
         Err(error @ RunError::Limit(_)) => fail(Exit::Limit, &error.to_string()),
         Err(error) => fail(Exit::Failed, &error.to_string()),
     }
-}
-
-/// The first signal drains, the second one stops at once.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    /// Whether Ctrl-C came first, and not SIGTERM.
-    interrupted: Arc<AtomicBool>,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Signals> {
-        Ok(Signals {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            interrupted: Arc::default(),
-        })
-    }
-
-    async fn obey(mut self, stop: Stop) -> Exit {
-        self.next().await;
-        stop.stop();
-        self.next().await;
-        stopped_by(&self.interrupted)
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => self.interrupted.store(true, Ordering::Relaxed),
-            _ = self.terminate.recv() => self.interrupted.store(false, Ordering::Relaxed),
-        }
-    }
-}
-
-fn stopped_by(interrupted: &AtomicBool) -> Exit {
-    if interrupted.load(Ordering::Relaxed) {
-        Exit::Interrupted
-    } else {
-        Exit::Terminated
-    }
-}
-
-/// The user's own cache folder (XDG Base Directory): the compiled guest is kept there.
-fn cache_folder() -> Option<PathBuf> {
-    let folder = |name| {
-        std::env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
-    let base = folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(".cache")))?;
-    let own = base.join("atoll");
-    // Somewhere to keep it may be missing, or not ours to write: then the guest is compiled anew.
-    std::fs::create_dir_all(&own).ok()?;
-    Some(own)
 }
 
 pub(super) fn unreadable(script: &Path, error: &std::io::Error) -> String {

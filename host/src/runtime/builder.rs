@@ -6,7 +6,7 @@ use std::sync::Arc;
 use wasmtime::component::{Component, Linker};
 
 use super::turns::Turns;
-use super::{Console, Runtime, Shared, StandardConsole, State, engine};
+use super::{Console, Runtime, Shared, StandardConsole, State, Terminal, engine};
 use crate::bindings::{self, generated::ScriptPre};
 use crate::limits::Limits;
 use crate::net::dial::{Resolver, SystemResolver};
@@ -28,6 +28,7 @@ pub struct Builder {
     resolver: Option<Arc<dyn Resolver>>,
     cache: Option<PathBuf>,
     guest: Option<Vec<u8>>,
+    terminal: Option<Terminal>,
 }
 
 /// Why there is no runtime.
@@ -105,6 +106,12 @@ impl Builder {
         self
     }
 
+    /// Where the lines of sessions come from.
+    pub(crate) fn terminal(mut self, terminal: Terminal) -> Builder {
+        self.terminal = Some(terminal);
+        self
+    }
+
     /// Compiles the guest: seconds without a cache, milliseconds with one.
     pub fn build(self) -> Result<Runtime, BuildError> {
         let engine = engine::new(&self.limits, self.cache)?;
@@ -127,6 +134,7 @@ impl Builder {
                 resolver: self
                     .resolver
                     .unwrap_or_else(|| Arc::new(SystemResolver::default())),
+                terminal: self.terminal,
                 trust: Arc::default(),
                 gauges: Arc::default(),
                 turns: Turns::new(),

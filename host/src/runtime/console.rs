@@ -1,5 +1,6 @@
 //! Where a script's words go: the process's own streams, or what an embedder brings.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 
@@ -65,21 +66,26 @@ impl Console for StandardConsole {
     }
 
     fn event(&self, event: &Event<'_>) {
-        match event {
+        say(format_args!("{event}"));
+    }
+}
+
+/// As the user is told of it.
+impl fmt::Display for Event<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Event::Listening { address, secure } => {
                 let scheme = if *secure { "https" } else { "http" };
                 match address.ip() {
-                    ip if !ip.is_unspecified() => say(format_args!("listening on {scheme}://{address}")),
+                    ip if !ip.is_unspecified() => write!(f, "listening on {scheme}://{address}"),
                     ip => {
                         let loopback = if ip.is_ipv4() { "127.0.0.1" } else { "[::1]" };
                         let port = address.port();
-                        say(format_args!(
-                            "listening on {scheme}://{loopback}:{port} (bound to {ip})"
-                        ));
+                        write!(f, "listening on {scheme}://{loopback}:{port} (bound to {ip})")
                     }
                 }
             }
-            Event::Restarting(cause) => say(format_args!("error: {cause}\nthe server starts afresh")),
+            Event::Restarting(cause) => write!(f, "error: {cause}\nthe server starts afresh"),
         }
     }
 }

@@ -11,6 +11,7 @@ mod log_rate;
 mod script;
 mod state;
 mod stop;
+mod terminal;
 mod turns;
 mod usage;
 mod worker;
@@ -21,11 +22,13 @@ use wasmtime::Engine;
 
 pub use builder::{BuildError, Builder};
 pub use console::{Console, Event, Output, StandardConsole};
+pub(crate) use instance::Exited;
 pub use instance::RunError;
 pub(crate) use log_rate::Admitted;
 pub use script::{Script, ScriptError, ScriptErrorKind};
 pub(crate) use state::State;
 pub use stop::Stop;
+pub(crate) use terminal::{Asked, Input, Terminal};
 pub use usage::Usage;
 
 use crate::bindings::generated::ScriptPre;
@@ -50,6 +53,7 @@ struct Shared {
     limits: Arc<Limits>,
     console: Arc<dyn Console>,
     resolver: Arc<dyn Resolver>,
+    terminal: Option<Terminal>,
     trust: Arc<Trust>,
     gauges: Arc<usage::Gauges>,
     turns: turns::Turns,

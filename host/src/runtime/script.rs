@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
+use crate::bindings::generated::Mode;
 use crate::limits::Limits;
 use crate::project::{self, Modules, Project};
 
@@ -17,6 +18,8 @@ pub struct Script {
     pub(super) arguments: Vec<String>,
     /// `process.env`.
     pub(super) environment: Vec<(String, String)>,
+    /// What becomes of it.
+    pub(super) mode: Mode,
     /// What it can require by a path.
     pub(super) modules: Modules,
     /// Where it lies among them.
@@ -35,6 +38,7 @@ impl Script {
             arguments: Vec::new(),
             environment: Vec::new(),
             modules: Modules::none(),
+            mode: Mode::Script,
         }
     }
 
@@ -51,6 +55,21 @@ impl Script {
             modules,
             path: own,
             ..script
+        })
+    }
+
+    /// What is typed at the runtime's terminal, line by line. It can require as a script in the working folder can.
+    ///
+    /// # Errors
+    ///
+    /// Where that folder cannot be opened.
+    pub(crate) fn session() -> std::io::Result<Script> {
+        let (modules, own) = project::around(Path::new("repl"))?;
+        Ok(Script {
+            modules,
+            path: own,
+            mode: Mode::Session,
+            ..Script::new("repl", "")
         })
     }
 

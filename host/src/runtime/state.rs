@@ -12,7 +12,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::log_rate::LogRate;
 use super::usage::Gauges;
-use super::{Console, Shared};
+use super::{Console, Shared, Terminal};
 use crate::limits::Limits;
 use crate::net::dial::Dialer;
 use crate::net::error::Error;
@@ -42,6 +42,8 @@ pub(crate) struct State {
     pub(crate) limits: Arc<Limits>,
     /// Where its output goes.
     pub(crate) console: Arc<dyn Console>,
+    /// Where it gets the lines of a session.
+    pub(crate) terminal: Option<Terminal>,
     /// Bounds what it writes to standard error.
     pub(crate) log_rate: LogRate,
     /// The files that it may read.
@@ -88,6 +90,7 @@ impl State {
             gauges: shared.gauges.clone(),
             guard: shared.guard.clone(),
             console: shared.console.clone(),
+            terminal: shared.terminal.clone(),
             log_rate: LogRate::new(limits.log_lines),
             project,
             client: Arc::new(Client::new(
