@@ -96,7 +96,7 @@ impl wit::HostServer for State {
             let error = Error::limit("servers", limits.servers, "too many servers are open");
             return Ok(Err(error.into()));
         };
-        let server = Server::listen(&self.guard, options, limits, buffer, place).await;
+        let server = Server::listen(&self.listeners, options, limits, buffer, place).await;
         let server = match server {
             Ok(server) => server,
             Err(error) => return Ok(Err(error.into())),

@@ -47,7 +47,7 @@ pub(crate) enum Command {
 }
 
 /// `atoll run`.
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Clone, ClapArgs)]
 #[command(after_help = run_help())]
 pub(crate) struct RunArgs {
     /// The script
@@ -57,6 +57,10 @@ pub(crate) struct RunArgs {
     /// `process.args` of the script
     #[arg(last = true, value_name = "ARGS")]
     pub(crate) arguments: Vec<String>,
+
+    /// Start afresh when the script, a module or the config changes; servers keep their ports
+    #[arg(long = "watch")]
+    pub(crate) again: bool,
 
     /// What it may do.
     #[command(flatten)]
@@ -157,7 +161,7 @@ pub(crate) struct ManArgs {
 }
 
 /// The flags that become `Permissions`.
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Clone, ClapArgs)]
 #[command(next_help_heading = "Permissions")]
 pub(crate) struct PermissionArgs {
     /// Allow outgoing requests; bare: to every public address
@@ -190,7 +194,7 @@ pub(crate) struct PermissionArgs {
 }
 
 /// The flags that show decisions.
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Clone, ClapArgs)]
 #[command(next_help_heading = "Permissions")]
 pub(crate) struct WatchArgs {
     /// Write a JSON line for each decision to this file (`-`: standard error)
@@ -223,7 +227,7 @@ pub(crate) enum Mode {
 const RULES: &str = "RULE,…";
 
 /// The flags that become `Limits`.
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Clone, ClapArgs)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct LimitArgs {
     /// Change a limit (see below); may be given several times
@@ -239,7 +243,7 @@ fn run_help() -> String {
     format!(
         "{RULE}\n\nLimits and their defaults (sizes as 64k, 256m, 1g; times in seconds):\n{}\n\
          Examples:\n  \
-         atoll run hello.luau --allow-listen=localhost:8080\n  \
+         atoll run hello.luau --allow-listen=localhost:8080 --watch\n  \
          atoll run fetch.luau --allow-net=api.example.com:80 -- http://api.example.com/",
         Limits::help()
     )

@@ -15,6 +15,7 @@ mod run;
 mod settings;
 mod signals;
 mod types;
+mod watch;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -95,6 +96,7 @@ fn perform(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             Ok(config) => repl::run(&config),
             Err(error) => usage(&error.to_string()),
         },
+        Command::Run(args) if args.again => watch::run(&args),
         Command::Run(args) => match Config::from_args(args) {
             Ok(config) => run::run(config),
             Err(error) => usage(&error.to_string()),

@@ -136,6 +136,7 @@ impl Config {
         Config::from_args(RunArgs {
             script: PathBuf::new(),
             arguments: args.arguments,
+            again: false,
             permissions: args.permissions,
             watch: args.watch,
             limits: args.limits,

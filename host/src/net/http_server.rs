@@ -25,9 +25,9 @@ use self::answer::{Content, Visit};
 pub(crate) use self::outgoing::OutgoingBody;
 use super::body::{Body, PIECE};
 use super::error::Error;
-use super::guard::Guard;
 use super::headers::{self, Field, Message};
-use super::listen::Listener;
+use super::kept::Lease;
+use super::listen::{Listener, Listeners};
 use super::tls;
 use super::websocket::{Offer, Pending, Signals, Socket};
 use crate::limits::Limits;
@@ -171,6 +171,8 @@ struct Shared {
 /// A server that accepts connections until it is closed or dropped.
 pub(crate) struct Server {
     local: SocketAddr,
+    /// Of the socket, where that is kept.
+    lease: Option<Lease>,
     queue: Mutex<Queue>,
     shared: Arc<Shared>,
 }
@@ -187,7 +189,7 @@ impl Server {
     ///
     /// Cancel safety: nothing is bound.
     pub(crate) async fn listen(
-        guard: &Guard,
+        listeners: &Listeners,
         mut options: Options,
         limits: Arc<Limits>,
         buffer: Arc<Semaphore>,
@@ -200,7 +202,9 @@ impl Server {
             Some(identity) => Some(tls::Server::new(&identity.certificates, &identity.key)?),
             None => None,
         };
-        let listener = Listener::bind(guard, &options.address, options.port, options.reuse_address).await?;
+        let listener = listeners
+            .bind(&options.address, options.port, options.reuse_address)
+            .await?;
         let (sender, incoming) = mpsc::channel(options.max_connections as usize);
         let shared = Arc::new(Shared {
             options,
@@ -211,12 +215,13 @@ impl Server {
             aborting: CancellationToken::new(),
             tasks: TaskTracker::new(),
         });
-        let local = listener.local_addr();
+        let (local, lease) = (listener.local_addr(), listener.lease());
         shared
             .tasks
             .spawn(accept(listener, shared.clone(), sender, place));
         Ok(Server {
             local,
+            lease,
             queue: Mutex::new(Queue { incoming, kept: None }),
             shared,
         })
@@ -262,6 +267,9 @@ impl Server {
     ///
     /// Cancel safety: the server closes all the same, only nobody waits for it.
     pub(crate) async fn close(&self) {
+        if let Some(lease) = &self.lease {
+            lease.give_up();
+        }
         self.shared.close().await;
     }
 
@@ -305,7 +313,7 @@ impl Closer {
         }
     }
 
-    /// As [`Server::close`]; nothing where the server is gone.
+    /// As [`Server::close`], but a socket that is kept stays; nothing where the server is gone.
     pub(crate) async fn close(&self) {
         if let Some(shared) = self.0.upgrade() {
             shared.close().await;

@@ -9,6 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::error::{self, Error};
 use super::guard::Guard;
+use super::kept::{Kept, Lease};
 use crate::permissions::{self, GrantedBind};
 
 /// Connections that the system holds until we take them.
@@ -20,22 +21,30 @@ const LONGEST_ADDRESS: usize = 64;
 /// How long to wait after the system ran out of descriptors: some connection must end first.
 const DESCRIPTOR_PAUSE: Duration = Duration::from_millis(100);
 
+/// Binds the sockets of a script's servers.
+pub(crate) struct Listeners {
+    guard: Guard,
+    /// Where sockets are kept for the next run, if they are.
+    kept: Option<Kept>,
+}
+
 /// A bound socket that accepts connections.
 pub(crate) struct Listener {
     inner: TcpListener,
     local: SocketAddr,
+    /// Holds the socket that is kept.
+    lease: Option<Lease>,
 }
 
-impl Listener {
+impl Listeners {
+    pub(crate) fn new(guard: Guard, kept: Option<Kept>) -> Listeners {
+        Listeners { guard, kept }
+    }
+
     /// Checks the address and binds it. `address` is an IP literal or `localhost`.
     ///
     /// Cancel safety: nothing is bound.
-    pub(crate) async fn bind(
-        guard: &Guard,
-        address: &str,
-        port: u16,
-        reuse: bool,
-    ) -> Result<Listener, Error> {
+    pub(crate) async fn bind(&self, address: &str, port: u16, reuse: bool) -> Result<Listener, Error> {
         let ip: IpAddr = match address {
             "localhost" => Ipv4Addr::LOCALHOST.into(),
             long if long.len() > LONGEST_ADDRESS => {
@@ -49,11 +58,35 @@ impl Listener {
                 .map_err(|_| Error::InvalidUrl(format!("{literal:?} is not an IP address or `localhost`")))?,
         };
         let wanted = SocketAddr::new(ip, port);
-        let grant = guard.listen(wanted).await?;
-        let inner = open(&grant, reuse)
+        let grant = self.guard.listen(wanted).await?;
+        let (inner, lease) = self
+            .open(&grant, reuse)
             .map_err(|error| Error::bind(&error, || permissions::refused_by_system(wanted)))?;
         let local = inner.local_addr().map_err(|_| Error::AddressNotAvailable)?;
-        Ok(Listener { inner, local })
+        Ok(Listener { inner, local, lease })
+    }
+
+    /// The socket that was kept for such a grant, or a new one.
+    fn open(&self, grant: &GrantedBind, reuse: bool) -> io::Result<(TcpListener, Option<Lease>)> {
+        let Some(kept) = &self.kept else {
+            return Ok((TcpListener::from_std(open(grant, reuse)?)?, None));
+        };
+        let (socket, lease) = match kept.take(grant, reuse) {
+            Some((socket, lease)) => (socket, Some(lease)),
+            None => {
+                let socket = open(grant, reuse)?;
+                let lease = kept.keep(grant, reuse, &socket);
+                (socket, lease)
+            }
+        };
+        Ok((TcpListener::from_std(socket)?, lease))
+    }
+}
+
+impl Listener {
+    /// What holds the socket that is kept, where it is.
+    pub(crate) fn lease(&self) -> Option<Lease> {
+        self.lease.clone()
     }
 
     /// The address that it is bound to, with the port that the system chose.
@@ -88,7 +121,7 @@ impl Listener {
     clippy::disallowed_methods,
     reason = "the one place that binds, an address that was granted"
 )]
-fn open(grant: &GrantedBind, reuse: bool) -> io::Result<TcpListener> {
+fn open(grant: &GrantedBind, reuse: bool) -> io::Result<std::net::TcpListener> {
     let address = grant.socket_addr();
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // A port whose last connections linger in TIME_WAIT is free; two listeners still exclude each other.
@@ -103,5 +136,5 @@ fn open(grant: &GrantedBind, reuse: bool) -> io::Result<TcpListener> {
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
+    Ok(socket.into())
 }

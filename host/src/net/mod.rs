@@ -11,6 +11,7 @@ pub(crate) mod guard;
 pub(crate) mod headers;
 pub(crate) mod http_client;
 pub(crate) mod http_server;
+pub(crate) mod kept;
 pub(crate) mod listen;
 pub(crate) mod redirect;
 pub(crate) mod stream;

@@ -5,18 +5,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::folder::{Folder, Naming};
-use super::{Modules, Source};
+use super::{Modules, Seen, Source};
 
 /// The modules around the script at this path, and the script's own path among them.
 ///
 /// The root is the nearest of the folders that hold the script with an `atoll.toml`; without one, the nearest with a
 /// `.luaurc`; without one, the script's own folder. Messages call a module as the script is called: by its path from
-/// the working folder, or by its whole path where that is how the script was named.
+/// the working folder, or by its whole path where that is how the script was named. The files that are looked for are noted
+/// in `seen`.
 ///
 /// # Errors
 ///
 /// Where one of the folders cannot be found or opened.
-pub(crate) fn around(script: &Path) -> io::Result<(Modules, String)> {
+pub(crate) fn around(script: &Path, seen: Option<&Seen>) -> io::Result<(Modules, String)> {
     let folder = match script.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -34,7 +35,11 @@ pub(crate) fn around(script: &Path) -> io::Result<(Modules, String)> {
         .chain(script.file_name())
         .map(|name| name.to_string_lossy())
         .collect();
-    let modules = Modules(Source::Folder(Arc::new(Folder::open(&root, naming)?)));
+    let modules = Modules(Source::Folder(Arc::new(Folder::open(
+        &root,
+        naming,
+        seen.cloned(),
+    )?)));
     Ok((modules, own.join("/")))
 }
 

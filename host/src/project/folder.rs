@@ -9,7 +9,7 @@ use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, FileType, OpenOptions};
 
-use super::{Entry, is_source};
+use super::{Entry, Seen, is_source};
 
 /// An opened root.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub(super) struct Folder {
     /// Where it is.
     path: PathBuf,
     naming: Naming,
+    /// Where the files are noted that are looked for.
+    seen: Option<Seen>,
 }
 
 /// What messages call the files.
@@ -33,11 +35,12 @@ pub(super) enum Naming {
 
 impl Folder {
     /// Opens a folder that the user or embedder chose.
-    pub(super) fn open(path: &Path, naming: Naming) -> io::Result<Folder> {
+    pub(super) fn open(path: &Path, naming: Naming, seen: Option<Seen>) -> io::Result<Folder> {
         Ok(Folder {
             dir: Dir::open_ambient_dir(path, ambient_authority())?,
             path: path.to_owned(),
             naming,
+            seen,
         })
     }
 
@@ -63,6 +66,9 @@ impl Folder {
 
     /// What a checked path leads to.
     pub(super) fn look(&self, path: &str) -> Entry {
+        if let Some(seen) = &self.seen {
+            seen.note(&self.path.join(path));
+        }
         let refused = |reason: String| Entry::Refused(format!("{} {reason}", self.name(path)));
         let kind = match self.dir.symlink_metadata(path) {
             Ok(found) => found.file_type(),

@@ -6,6 +6,7 @@
 
 mod around;
 mod folder;
+mod seen;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub(crate) use self::around::around;
 use self::folder::{Folder, Naming};
+pub(crate) use self::seen::Seen;
 use crate::limits::{self, Limits};
 
 /// How many times the longest module all of them together may have.
@@ -49,7 +51,7 @@ impl Modules {
     ///
     /// Where it cannot be opened as a folder.
     pub fn folder(path: impl AsRef<Path>) -> io::Result<Modules> {
-        let folder = Folder::open(path.as_ref(), Naming::FromRoot)?;
+        let folder = Folder::open(path.as_ref(), Naming::FromRoot, None)?;
         Ok(Modules(Source::Folder(Arc::new(folder))))
     }
 

@@ -11,6 +11,7 @@ use crate::bindings::{self, generated::ScriptPre};
 use crate::limits::Limits;
 use crate::net::dial::{Resolver, SystemResolver};
 use crate::net::guard::{Audit, Decider, Guard, Learning};
+use crate::net::kept::Kept;
 use crate::permissions::Permissions;
 
 /// The component that holds the Luau virtual machine: built from `guest/` by `cargo xtask guest`.
@@ -29,6 +30,7 @@ pub struct Builder {
     cache: Option<PathBuf>,
     guest: Option<Vec<u8>>,
     terminal: Option<Terminal>,
+    kept: Option<Kept>,
 }
 
 /// Why there is no runtime.
@@ -112,6 +114,12 @@ impl Builder {
         self
     }
 
+    /// Where sockets are kept for the next runtime.
+    pub(crate) fn kept(mut self, kept: &Kept) -> Builder {
+        self.kept = Some(kept.clone());
+        self
+    }
+
     /// Compiles the guest: seconds without a cache, milliseconds with one.
     pub fn build(self) -> Result<Runtime, BuildError> {
         let engine = engine::new(&self.limits, self.cache)?;
@@ -135,6 +143,7 @@ impl Builder {
                     .resolver
                     .unwrap_or_else(|| Arc::new(SystemResolver::default())),
                 terminal: self.terminal,
+                kept: self.kept,
                 trust: Arc::default(),
                 gauges: Arc::default(),
                 turns: Turns::new(),

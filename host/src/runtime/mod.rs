@@ -35,6 +35,7 @@ use crate::bindings::generated::ScriptPre;
 use crate::limits::Limits;
 use crate::net::dial::Resolver;
 use crate::net::guard::Guard;
+use crate::net::kept::Kept;
 use crate::net::tls::Trust;
 
 /// Runs scripts under one set of permissions and limits. Cheap to clone; `Send` and `Sync`.
@@ -54,6 +55,7 @@ struct Shared {
     console: Arc<dyn Console>,
     resolver: Arc<dyn Resolver>,
     terminal: Option<Terminal>,
+    kept: Option<Kept>,
     trust: Arc<Trust>,
     gauges: Arc<usage::Gauges>,
     turns: turns::Turns,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::bindings::generated::Mode;
 use crate::limits::Limits;
-use crate::project::{self, Modules, Project};
+use crate::project::{self, Modules, Project, Seen};
 
 /// A script to run: its text, and what it may know of its start.
 #[derive(Debug, Clone)]
@@ -47,9 +47,18 @@ impl Script {
     /// It can require the Luau sources of its project. The project's root is the nearest folder around the script with an
     /// `atoll.toml`, else the nearest with a `.luaurc`, else the script's own folder.
     pub fn from_path(path: impl AsRef<Path>) -> std::io::Result<Script> {
-        let path = path.as_ref();
+        Script::read(path.as_ref(), None)
+    }
+
+    /// As [`from_path`](Script::from_path), and notes the files that the script is made of.
+    pub(crate) fn watched(path: &Path, seen: &Seen) -> std::io::Result<Script> {
+        seen.note(path);
+        Script::read(path, Some(seen))
+    }
+
+    fn read(path: &Path, seen: Option<&Seen>) -> std::io::Result<Script> {
         let source = std::fs::read(path)?;
-        let (modules, own) = project::around(path)?;
+        let (modules, own) = project::around(path, seen)?;
         let script = Script::new(path.display().to_string(), source);
         Ok(Script {
             modules,
@@ -64,7 +73,7 @@ impl Script {
     ///
     /// Where that folder cannot be opened.
     pub(crate) fn session() -> std::io::Result<Script> {
-        let (modules, own) = project::around(Path::new("repl"))?;
+        let (modules, own) = project::around(Path::new("repl"), None)?;
         Ok(Script {
             modules,
             path: own,

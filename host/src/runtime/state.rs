@@ -16,9 +16,9 @@ use super::{Console, Shared, Terminal};
 use crate::limits::Limits;
 use crate::net::dial::Dialer;
 use crate::net::error::Error;
-use crate::net::guard::Guard;
 use crate::net::http_client::Client;
 use crate::net::http_server::Closer;
+use crate::net::listen::Listeners;
 use crate::net::websocket::Connector;
 use crate::project::Project;
 
@@ -36,8 +36,8 @@ pub(crate) struct State {
     handles: u32,
     /// Counts for all instances of the runtime.
     gauges: Arc<Gauges>,
-    /// Decides about its servers; the client and the connector have it too.
-    pub(crate) guard: Guard,
+    /// Binds its servers.
+    pub(crate) listeners: Listeners,
     /// Its bounds.
     pub(crate) limits: Arc<Limits>,
     /// Where its output goes.
@@ -88,7 +88,7 @@ impl State {
             table: ResourceTable::new(),
             handles: 0,
             gauges: shared.gauges.clone(),
-            guard: shared.guard.clone(),
+            listeners: Listeners::new(shared.guard.clone(), shared.kept.clone()),
             console: shared.console.clone(),
             terminal: shared.terminal.clone(),
             log_rate: LogRate::new(limits.log_lines),

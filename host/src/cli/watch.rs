@@ -1,0 +1,137 @@
+//! `atoll run --watch`: runs the script, and runs it afresh when a file that it is made of has changed.
+//!
+//! The sockets of its servers stay open in between, so that nobody is refused: who connects waits for the next run.
+
+use std::path::Path;
+use std::pin::pin;
+use std::time::Duration;
+
+use super::signals::Signals;
+use super::{Exit, RunArgs, fail, run, usage};
+use crate::config::Config;
+use crate::net::guard::Learning;
+use crate::net::kept::Kept;
+use crate::project::Seen;
+use crate::runtime::{Runtime, Script, Stop};
+
+/// How long the requests under way may take when the script has changed.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// Runs the script again and again, until a signal ends it.
+pub(super) fn run(args: &RunArgs) -> Exit {
+    let executor = match run::executor() {
+        Ok(executor) => executor,
+        Err(exit) => return exit,
+    };
+    let exit = executor.block_on(async {
+        match Signals::new() {
+            Ok(mut signals) => again_and_again(args, &mut signals).await,
+            Err(error) => fail(Exit::Failed, &format!("cannot wait for signals: {error}")),
+        }
+    });
+    executor.shutdown_background();
+    exit
+}
+
+async fn again_and_again(args: &RunArgs, signals: &mut Signals) -> Exit {
+    let kept = Kept::default();
+    let mut is_first = true;
+    loop {
+        let seen = Seen::default();
+        let end = match Round::prepare(args, &seen, &kept) {
+            Ok(round) => round.run(&seen, &kept, signals).await,
+            // What was typed is wrong, and no change of a file mends that.
+            Err(exit) if is_first => return exit,
+            Err(_) => wait(&seen, signals).await,
+        };
+        if let Some(exit) = end {
+            return exit;
+        }
+        is_first = false;
+    }
+}
+
+/// One run to be.
+struct Round {
+    runtime: Runtime,
+    script: Script,
+    learning: Option<Learning>,
+}
+
+impl Round {
+    /// Reads what there is now. The error is told already.
+    fn prepare(args: &RunArgs, seen: &Seen, kept: &Kept) -> Result<Round, Exit> {
+        if let Some(path) = &args.permissions.config {
+            seen.note(path);
+        }
+        seen.note(&args.script);
+        let config = Config::from_args(args.clone()).map_err(|error| usage(&error.to_string()))?;
+        let script = Script::watched(&args.script, seen)
+            .map_err(|error| fail(Exit::Usage, &run::unreadable(&args.script, &error)))?;
+        let learning = run::learning(&config);
+        let builder = run::builder(&config, learning.as_ref())?.kept(kept);
+        Ok(Round {
+            runtime: run::build(builder)?,
+            script: run::equip(script, &config),
+            learning,
+        })
+    }
+
+    /// Runs the script, and waits for what makes another run necessary; or returns what a signal makes of it.
+    async fn run(self, seen: &Seen, kept: &Kept, signals: &mut Signals) -> Option<Exit> {
+        let stop = Stop::new();
+        let mut running = pin!(self.runtime.run_until(&self.script, &stop));
+        let end = tokio::select! {
+            ended = &mut running => {
+                if run::judge(ended) == Exit::Done {
+                    // It needs its ports no more.
+                    kept.close();
+                }
+                self.tell_learned();
+                return wait(seen, signals).await;
+            }
+            path = seen.changed() => {
+                tell_change(&path);
+                stop.stop();
+                // Who has not ended by then is cut off.
+                drop(tokio::time::timeout(GOODBYE, &mut running).await);
+                kept.close_unused();
+                None
+            }
+            exit = signals.next() => {
+                kept.close();
+                stop.stop();
+                tokio::select! {
+                    _ = &mut running => Some(exit),
+                    exit = signals.next() => Some(exit),
+                }
+            }
+        };
+        self.tell_learned();
+        end
+    }
+
+    fn tell_learned(&self) {
+        if let Some(learning) = &self.learning {
+            eprintln!("{}", run::learned(&learning.flags()));
+        }
+    }
+}
+
+/// Waits for a change, or for a signal that ends it all.
+async fn wait(seen: &Seen, signals: &mut Signals) -> Option<Exit> {
+    eprintln!("waiting for a change");
+    tokio::select! {
+        path = seen.changed() => {
+            tell_change(&path);
+            None
+        }
+        exit = signals.next() => Some(exit),
+    }
+}
+
+fn tell_change(path: &Path) {
+    let here = std::env::current_dir().ok();
+    let shown = here.and_then(|here| path.strip_prefix(here).ok());
+    eprintln!("{} has changed, starting afresh", shown.unwrap_or(path).display());
+}
