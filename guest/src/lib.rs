@@ -14,6 +14,7 @@ mod heap;
 mod net;
 mod prelude;
 mod problem;
+mod safepoint;
 mod scheduler;
 mod slice;
 mod task;

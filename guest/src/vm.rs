@@ -17,6 +17,7 @@ use crate::heap::{self, Heap};
 use crate::net;
 use crate::prelude;
 use crate::problem::message_of;
+use crate::safepoint;
 use crate::scheduler::Scheduler;
 use crate::slice::Slice;
 use crate::task;
@@ -40,7 +41,7 @@ pub(crate) async fn run(program: Program) -> Result<(), ScriptError> {
     // Declared before everything that refers into it, so dropped after it.
     let lua = Lua::new_with(StdLib::ALL_SAFE, LuaOptions::new()).map_err(not_started)?;
     prepare(&lua, &program, &scheduler, heap).map_err(not_started)?;
-    lua.set_interrupt(move |lua| slice.check(lua));
+    safepoint::install(&lua, move |lua| slice.look(lua)).map_err(not_started)?;
 
     let main = load(&lua, &program)?;
     {
