@@ -16,6 +16,7 @@ mod harness;
 mod hostile;
 mod http2;
 mod limits;
+mod modules;
 mod permissions;
 mod policy;
 mod project;
@@ -58,6 +59,7 @@ fn trials() -> Result<Vec<Trial>, Failed> {
     trials.extend(hostile::trials());
     trials.extend(http2::trials());
     trials.extend(limits::trials());
+    trials.extend(modules::trials());
     trials.extend(permissions::trials());
     trials.extend(policy::trials());
     trials.extend(project::trials());

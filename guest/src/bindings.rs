@@ -11,4 +11,4 @@
 
 wit_bindgen::generate!({ path: "../wit", world: "script" });
 
-pub(crate) use atoll::net::{console, http_client, http_server, timer, types, websocket};
+pub(crate) use atoll::net::{console, http_client, http_server, modules, timer, types, websocket};

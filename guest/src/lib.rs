@@ -5,7 +5,7 @@
 //! decides nothing about permissions.
 //!
 //! Reading order: [`vm`] builds the virtual machine, [`scheduler`] parks and resumes coroutines,
-//! [`prelude`] is the Luau half of every function that waits, [`task`] and [`net`] are the Rust halves.
+//! [`prelude`] is the Luau half of every function that waits, [`task`], [`net`] and [`require`] are the Rust halves.
 
 mod bindings;
 mod console;
@@ -14,9 +14,11 @@ mod heap;
 mod net;
 mod prelude;
 mod problem;
+mod require;
 mod safepoint;
 mod scheduler;
 mod slice;
+mod source;
 mod task;
 mod vm;
 

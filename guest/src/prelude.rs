@@ -31,7 +31,9 @@ pub(crate) fn load(lua: &Lua, natives: &Table, process: &Table) -> mlua::Result<
         chunk(lua, include_str!("prelude/websocket.luau"))?.call((natives, &core))?;
     let (net, handle_request): (Table, Function) =
         chunk(lua, include_str!("prelude/net.luau"))?.call((natives, &core, connect))?;
-    chunk(lua, include_str!("prelude/globals.luau"))?.call::<()>((natives, net, process, task))?;
+    let libraries: Table =
+        chunk(lua, include_str!("prelude/globals.luau"))?.call((natives, net, process, task))?;
+    chunk(lua, include_str!("prelude/require.luau"))?.call::<()>((natives, &core, libraries))?;
     Ok(Libraries {
         drivers: Drivers {
             wake: core.raw_get("wake")?,

@@ -275,7 +275,8 @@ impl Scheduler {
         .await;
     }
 
-    fn wake(&self, thread: Thread, values: MultiValue) {
+    /// Resumes `thread` with the results of what it is parked in, now.
+    pub(crate) fn wake(&self, thread: Thread, values: MultiValue) {
         if let Some(drivers) = self.drivers() {
             self.expect_no_error(drivers.wake.call::<()>((thread, values)));
         }

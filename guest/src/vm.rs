@@ -1,14 +1,13 @@
 //! Builds the Luau virtual machine for one program, and runs the program in it.
 //!
 //! Called by `lib.rs`. The libraries of a script are the sandboxed standard ones, without `loadstring`, and what
-//! `prelude/` adds. Refuses source that is not Luau text (bytecode included).
+//! `prelude/` adds.
 
-use std::borrow::Cow;
 use std::rc::Rc;
 use std::time::Duration;
 
 use mlua::prelude::LuaString;
-use mlua::{ChunkMode, Function, Lua, LuaOptions, MultiValue, StdLib, Table, Thread, ThreadStatus, Value};
+use mlua::{Function, Lua, LuaOptions, MultiValue, StdLib, Table, Thread, ThreadStatus, Value};
 
 use crate::bindings::types::ScriptErrorKind;
 use crate::bindings::{Program, ScriptError};
@@ -17,9 +16,11 @@ use crate::heap::{self, Heap};
 use crate::net;
 use crate::prelude;
 use crate::problem::message_of;
+use crate::require;
 use crate::safepoint;
 use crate::scheduler::Scheduler;
 use crate::slice::Slice;
+use crate::source::{self, Fault};
 use crate::task;
 
 /// Who the main script is in reports.
@@ -75,6 +76,7 @@ fn prepare(lua: &Lua, program: &Program, scheduler: &Scheduler, heap: Rc<Heap>) 
     console::install(lua, &natives)?;
     heap::install(lua, &natives, heap)?;
     task::install(lua, &natives, scheduler)?;
+    require::install(lua, &natives, scheduler, program)?;
     natives.raw_set("report", report(lua, scheduler)?)?;
     let waiting = net::install(lua, &natives, scheduler, program.heap)?;
 
@@ -122,46 +124,16 @@ fn report(lua: &Lua, scheduler: &Scheduler) -> mlua::Result<Function> {
 
 /// Compiles the program's source to the thread of the main script.
 fn load(lua: &Lua, program: &Program) -> Result<Thread, ScriptError> {
-    let source = text_of(&program.source).map_err(|(line, fault)| ScriptError {
-        kind: ScriptErrorKind::Syntax,
-        ..console::runtime_error(MAIN_SCRIPT, &format!("{}:{line}: {fault}", program.name), "")
+    let failed = |kind, message: &str| ScriptError {
+        kind,
+        ..console::runtime_error(MAIN_SCRIPT, message, "")
+    };
+    let main = source::compile(lua, &program.name, &program.source).map_err(|fault| match fault {
+        Fault::Syntax(problem) => failed(ScriptErrorKind::Syntax, &problem),
+        Fault::Other(problem) => failed(ScriptErrorKind::Runtime, &problem),
     })?;
-    let main = lua
-        .load(source.as_ref())
-        .set_name(format!("@{}", program.name))
-        .set_mode(ChunkMode::Text)
-        .into_function()
-        .and_then(|main| lua.create_thread(main));
-    main.map_err(|problem| {
-        let kind = match problem {
-            mlua::Error::SyntaxError { .. } => ScriptErrorKind::Syntax,
-            _ => ScriptErrorKind::Runtime,
-        };
-        ScriptError {
-            kind,
-            ..console::runtime_error(MAIN_SCRIPT, &message_of(&problem), "")
-        }
-    })
-}
-
-/// The source as the compiler takes it: without a byte order mark, and with a `#!` line as a comment.
-///
-/// # Errors
-///
-/// The line and the fault of what the compiler would misread: bytecode, and text behind a NUL.
-fn text_of(source: &[u8]) -> Result<Cow<'_, [u8]>, (usize, &'static str)> {
-    let text = source.strip_prefix(b"\xef\xbb\xbf").unwrap_or(source);
-    if text.first().is_some_and(|&byte| (1..b'\t').contains(&byte)) {
-        return Err((1, "the file is not Luau source text"));
-    }
-    if let Some(end) = text.iter().position(|&byte| byte == 0) {
-        let line = 1 + text[..end].iter().filter(|&&byte| byte == b'\n').count();
-        return Err((line, "a NUL byte, which Luau would take for the end of the file"));
-    }
-    Ok(match text.strip_prefix(b"#!") {
-        Some(rest) => Cow::Owned([b"--", rest].concat()),
-        None => Cow::Borrowed(text),
-    })
+    lua.create_thread(main)
+        .map_err(|problem| failed(ScriptErrorKind::Runtime, &message_of(&problem)))
 }
 
 /// The libraries themselves did not fit into the heap.
@@ -171,28 +143,4 @@ fn not_started(problem: mlua::Error) -> ScriptError {
         &format!("the script was not started: {}", message_of(&problem)),
         "",
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::text_of;
-
-    #[test]
-    fn source_text() {
-        let table: [(&[u8], Option<&[u8]>); 7] = [
-            (b"", Some(b"")),
-            (b"\nprint()", Some(b"\nprint()")),
-            (b"\xef\xbb\xbfprint()", Some(b"print()")),
-            (
-                b"#!/usr/bin/env atoll\nprint()",
-                Some(b"--/usr/bin/env atoll\nprint()"),
-            ),
-            (b"\x06\x03Lua", None),
-            (b"\0", None),
-            (b"print() -- \0 hidden", None),
-        ];
-        for (source, expected) in table {
-            assert_eq!(text_of(source).ok().as_deref(), expected, "{source:?}");
-        }
-    }
 }

@@ -22,12 +22,14 @@ mod fuzzing;
 mod limits;
 mod net;
 pub mod permissions;
+mod project;
 mod runtime;
 
 pub use limits::{LimitError, Limits};
 pub use net::dial::{Resolver, Resolving};
 pub use net::guard::{Audit, Decider, Deciding, Decision, Learning, Question, Verdict};
 pub use permissions::Permissions;
+pub use project::Modules;
 pub use runtime::{
     BuildError, Builder, Console, Event, Output, RunError, Runtime, Script, ScriptError, ScriptErrorKind,
     StandardConsole, Stop, Usage,

@@ -4,6 +4,7 @@
 mod console;
 mod http_client;
 mod http_server;
+mod modules;
 mod timer;
 mod types;
 mod websocket;
@@ -20,6 +21,7 @@ pub(crate) mod generated {
         imports: {
             // The guest waits on its stack, so that `net.serve` need not yield; only an embedder's decision takes time.
             "atoll:net/http-server.[static]server.listen": async | trappable,
+            "atoll:net/modules": async | trappable,
             default: trappable,
         },
         with: {

@@ -121,6 +121,18 @@ pub(super) const ENTRIES: &[Entry] = &[
         set: |limits, text| count(text).map(|value| limits.log_lines = value),
     },
     Entry {
+        name: "modules",
+        meaning: "files that require may read",
+        get: |limits| limits.modules.to_string(),
+        set: |limits, text| count(text).map(|value| limits.modules = value),
+    },
+    Entry {
+        name: "module-bytes",
+        meaning: "bytes of such a file; of all, 16 times",
+        get: |limits| size(limits.module_bytes),
+        set: |limits, text| bytes(text, 1 << 10, 64 << 20).map(|value| limits.module_bytes = value),
+    },
+    Entry {
         name: "drain",
         meaning: "for requests under way at a close",
         get: |limits| limits.drain.as_secs_f64().to_string(),

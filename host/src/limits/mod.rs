@@ -50,6 +50,10 @@ pub struct Limits {
     pub decision: Duration,
     /// Lines of standard error (`warn`, and errors of tasks and handlers) in a second; more are dropped, and counted.
     pub log_lines: u32,
+    /// Files that `require` may read, `.luaurc` included.
+    pub modules: u32,
+    /// Bytes of one of them; all together may have sixteen times as many.
+    pub module_bytes: u64,
     /// How long a server that closes waits for requests under way, and a WebSocket that closes for its peer's close.
     pub drain: Duration,
     /// Host resources (servers, requests, bodies) that the guest may hold at once.
@@ -77,6 +81,8 @@ impl Default for Limits {
             dns: Duration::from_secs(5),
             decision: Duration::from_secs(2),
             log_lines: 1000,
+            modules: 1000,
+            module_bytes: 1 << 20,
             drain: Duration::from_secs(5),
             handles: 100_000,
         }
@@ -192,6 +198,8 @@ mod tests {
             ("dns=1", |l| l.dns == Duration::from_secs(1)),
             ("decision=4", |l| l.decision == Duration::from_secs(4)),
             ("log-lines=13", |l| l.log_lines == 13),
+            ("modules=14", |l| l.modules == 14),
+            ("module-bytes=2m", |l| l.module_bytes == 2 << 20),
             ("drain=3", |l| l.drain == Duration::from_secs(3)),
             ("handles=11", |l| l.handles == 11),
         ];

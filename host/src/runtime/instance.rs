@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join;
@@ -13,6 +14,7 @@ use super::turns::Pulse;
 use super::{Script, ScriptError, Shared, State, Stop};
 use crate::bindings::generated::Program;
 use crate::limits::{self, Limits};
+use crate::project::Project;
 
 /// How a run ended, where it did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -54,10 +56,16 @@ pub(super) struct Ended {
 }
 
 /// Runs the script once.
-pub(super) async fn run(shared: &Shared, script: &Script, stop: &Stop) -> Ended {
+pub(super) async fn run(shared: &Shared, script: &Script, project: &Arc<Project>, stop: &Stop) -> Ended {
     let limits = &shared.limits;
     let (servers, sockets, last_words) = (Servers::default(), TaskTracker::new(), LastWords::new());
-    let state = State::new(shared, servers.clone(), sockets.clone(), &last_words);
+    let state = State::new(
+        shared,
+        project.clone(),
+        servers.clone(),
+        sockets.clone(),
+        &last_words,
+    );
     let mut store = Store::new(&shared.engine, state);
     let pulse = Pulse::new(shared.turns.clone());
     bound(&mut store, limits, pulse.clone());

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::path::Path;
 
+use crate::limits::Limits;
+use crate::project::{self, Modules, Project};
+
 /// A script to run: its text, and what it may know of its start.
 #[derive(Debug, Clone)]
 pub struct Script {
@@ -14,23 +17,51 @@ pub struct Script {
     pub(super) arguments: Vec<String>,
     /// `process.env`.
     pub(super) environment: Vec<(String, String)>,
+    /// What it can require by a path.
+    pub(super) modules: Modules,
+    /// Where it lies among them.
+    path: String,
 }
 
 impl Script {
-    /// A script from its text. `name` is what messages and stack traces call it.
+    /// A script from its text. `name` is what messages and stack traces call it. It has no files to require, unless
+    /// [`modules`](Script::modules) gives it some.
     pub fn new(name: impl Into<String>, source: impl Into<Vec<u8>>) -> Script {
+        let name = name.into();
         Script {
-            name: name.into(),
+            path: name.clone(),
+            name,
             source: source.into(),
             arguments: Vec::new(),
             environment: Vec::new(),
+            modules: Modules::none(),
         }
     }
 
     /// Reads a script from a file; its name is the path as given.
+    ///
+    /// It can require the Luau sources of its project. The project's root is the nearest folder around the script with an
+    /// `atoll.toml`, else the nearest with a `.luaurc`, else the script's own folder.
     pub fn from_path(path: impl AsRef<Path>) -> std::io::Result<Script> {
         let path = path.as_ref();
-        Ok(Script::new(path.display().to_string(), std::fs::read(path)?))
+        let source = std::fs::read(path)?;
+        let (modules, own) = project::around(path)?;
+        let script = Script::new(path.display().to_string(), source);
+        Ok(Script {
+            modules,
+            path: own,
+            ..script
+        })
+    }
+
+    /// Gives the script files to require, in place of those that it has. Its name counts as its path among them: what
+    /// `jobs/main.luau` calls `./x` is `jobs/x.luau`.
+    pub fn modules(self, modules: Modules) -> Script {
+        Script {
+            modules,
+            path: self.name.clone(),
+            ..self
+        }
     }
 
     /// Gives the script its `process.args`.
@@ -43,6 +74,11 @@ impl Script {
     pub fn environment(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Script {
         self.environment = variables.into_iter().collect();
         self
+    }
+
+    /// The modules of one run.
+    pub(super) fn project(&self, limits: &Limits) -> Project {
+        Project::new(self.modules.clone(), self.path.clone(), limits)
     }
 
     /// Adds the source line that a syntax error's message names.

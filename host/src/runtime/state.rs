@@ -20,6 +20,7 @@ use crate::net::guard::Guard;
 use crate::net::http_client::Client;
 use crate::net::http_server::Closer;
 use crate::net::websocket::Connector;
+use crate::project::Project;
 
 /// Bytes kept of what the guest's libc says on its way down (a panic's message).
 const LAST_WORDS: usize = 4 << 10;
@@ -43,6 +44,8 @@ pub(crate) struct State {
     pub(crate) console: Arc<dyn Console>,
     /// Bounds what it writes to standard error.
     pub(crate) log_rate: LogRate,
+    /// The files that it may read.
+    pub(crate) project: Arc<Project>,
     /// Sends its requests.
     pub(crate) client: Arc<Client>,
     /// Opens its WebSockets.
@@ -69,6 +72,7 @@ impl State {
     /// A state for one run; `last_words` receives what the guest's libc writes, `sockets` runs the WebSockets that it opens.
     pub(super) fn new(
         shared: &Shared,
+        project: Arc<Project>,
         servers: Servers,
         sockets: TaskTracker,
         last_words: &LastWords,
@@ -85,6 +89,7 @@ impl State {
             guard: shared.guard.clone(),
             console: shared.console.clone(),
             log_rate: LogRate::new(limits.log_lines),
+            project,
             client: Arc::new(Client::new(
                 dialer.clone(),
                 trust.clone(),

@@ -1,6 +1,7 @@
 //! Keeps a script going: an instance that a limit ended while it served starts afresh, within reason.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Event, RunError, Script, Shared, Stop, instance};
@@ -26,9 +27,10 @@ pub(super) async fn run(shared: &Shared, script: &Script, stop: &Stop) -> Result
 }
 
 async fn keep_going(shared: &Shared, script: &Script, stop: &Stop) -> Result<(), RunError> {
+    let project = Arc::new(script.project(&shared.limits));
     let mut restarts = VecDeque::new();
     loop {
-        let ended = instance::run(shared, script, stop).await;
+        let ended = instance::run(shared, script, &project, stop).await;
         let broken = match ended.result {
             Err(error @ (RunError::Limit(_) | RunError::Crashed(_))) if ended.was_serving => error,
             result => return result,
