@@ -155,6 +155,10 @@ fn files_open_in_few_places() -> Result<(), Failed> {
 fn unsafe_is_absent() -> Result<(), Failed> {
     for folder in ["host", "guest/src", "xtask", "tests"] {
         for path in files(folder, ".rs")? {
+            // It says why, and is in the sandbox with the rest of the guest.
+            if relative(&path) == "guest/src/safepoint.rs" {
+                continue;
+            }
             for (number, line) in code(&path)? {
                 // A string may speak of it; code has a block, a function or an implementation.
                 let words: Vec<&str> = line

@@ -22,6 +22,7 @@ mod prelude;
 mod problem;
 mod process;
 mod require;
+mod safepoint;
 mod scheduler;
 mod session;
 mod slice;

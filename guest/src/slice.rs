@@ -1,7 +1,7 @@
 //! The longest run: how long script code may go on before it waits.
 //!
-//! The scheduler begins a slice for each job; Luau calls [`Slice::check`] at its safepoints (loop
-//! edges, calls, returns). Past the deadline the check throws once, an error that `pcall` can catch. What
+//! The scheduler begins a slice for each job; `safepoint` calls [`Slice::look`] now and then while it runs. Past the
+//! deadline the look throws once, an error that `pcall` can catch. What
 //! still runs on after it is the host's business, which ends the whole instance.
 
 use std::cell::Cell;
@@ -15,9 +15,7 @@ use crate::bindings::terminal;
 use crate::heap::Heap;
 use crate::net::error;
 use crate::prelude;
-
-/// Safepoints between two looks at the clock, which costs a call to the host.
-const SAFEPOINTS_PER_LOOK: u32 = 500;
+use crate::safepoint;
 
 /// The time that the running job has used.
 pub(crate) struct Slice {
@@ -25,8 +23,6 @@ pub(crate) struct Slice {
     longest: Duration,
     /// Looked after while a job runs, as there is no other hold on it then.
     heap: Rc<Heap>,
-    /// Safepoints passed since the last look at the clock.
-    safepoints: Cell<u32>,
     /// When the job was first seen by the clock; none until then, as most jobs are over before.
     began: Cell<Option<Instant>>,
     /// Whether this job had its error: a second one would hit the script's clean-up code.
@@ -39,7 +35,6 @@ impl Slice {
         Self {
             longest,
             heap,
-            safepoints: Cell::new(0),
             began: Cell::new(None),
             thrown: Cell::new(false),
         }
@@ -47,7 +42,7 @@ impl Slice {
 
     /// Starts a new job's time.
     pub(crate) fn begin(&self) {
-        self.safepoints.set(0);
+        safepoint::begin();
         self.began.set(None);
         self.thrown.set(false);
     }
@@ -64,24 +59,12 @@ impl Slice {
         done
     }
 
-    /// What Luau calls at each safepoint. `interactive`: a person may interrupt what runs.
+    /// Looks at the clock, and after the heap. `interactive`: a person may interrupt what runs.
     ///
     /// # Errors
     ///
     /// `LimitExceeded`, once for each job that runs too long; or the interruption.
-    #[inline]
-    pub(crate) fn check(&self, lua: &Lua, interactive: bool) -> mlua::Result<VmState> {
-        let passed = self.safepoints.get() + 1;
-        if passed < SAFEPOINTS_PER_LOOK {
-            self.safepoints.set(passed);
-            return Ok(VmState::Continue);
-        }
-        self.safepoints.set(0);
-        self.look(lua, interactive)
-    }
-
-    #[cold]
-    fn look(&self, lua: &Lua, interactive: bool) -> mlua::Result<VmState> {
+    pub(crate) fn look(&self, lua: &Lua, interactive: bool) -> mlua::Result<VmState> {
         self.heap.make_room(lua, 0);
         if interactive && terminal::take_interrupt() {
             let position = script_position(lua).unwrap_or_default();

@@ -14,6 +14,7 @@ use crate::bindings::{Mode, Program, ScriptError};
 use crate::heap::{self, Heap};
 use crate::problem::message_of;
 use crate::require;
+use crate::safepoint;
 use crate::scheduler::Scheduler;
 use crate::session;
 use crate::slice::Slice;
@@ -40,7 +41,7 @@ pub(crate) async fn run(program: Program) -> Result<(), ScriptError> {
     let lua = Lua::new_with(StdLib::ALL_SAFE, LuaOptions::new()).map_err(not_started)?;
     let runner = prepare(&lua, &program, &scheduler, slice.clone(), heap).map_err(not_started)?;
     let interactive = program.mode == Mode::Session;
-    lua.set_interrupt(move |lua| slice.check(lua, interactive));
+    safepoint::install(&lua, move |lua| slice.look(lua, interactive)).map_err(not_started)?;
 
     let script = load(&lua, &program)?;
     let (body, arguments) = match runner {

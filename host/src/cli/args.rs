@@ -351,7 +351,7 @@ pub(crate) enum Mode {
 }
 
 /// The flags that show what goes on.
-#[derive(Debug, Default, ClapArgs)]
+#[derive(Debug, Default, Clone, ClapArgs)]
 #[command(next_help_heading = "Observability")]
 pub(crate) struct TrafficArgs {
     /// Write a line for each request of the script's servers, in the combined format; bare, or `-`: standard error

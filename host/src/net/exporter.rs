@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 
 use super::error::{CODES, Error};
 use super::guard::Guard;
-use super::listen::Listener;
+use super::listen::{Listener, Listeners};
 use crate::observe::{CONTENT_TYPE, Observer};
 use crate::permissions::{ListenRule, Permissions, RuleError};
 
@@ -51,7 +51,8 @@ impl Exporter {
             observer: Arc::new(Observer::new(CODES, 1, None)),
         };
         let (ip, port) = (address.ip().to_string(), address.port());
-        Ok(Exporter(Listener::bind(&guard, &ip, port, false).await?))
+        let listeners = Listeners::new(guard, None);
+        Ok(Exporter(listeners.bind(&ip, port, false).await?))
     }
 
     /// Where it is bound.

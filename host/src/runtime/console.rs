@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{RunError, ScriptError};
-use crate::diagnostics::{Diagnostic, tell};
+use crate::diagnostics::{self, Diagnostic};
 
 /// Which stream a line is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,13 +87,13 @@ impl Console for StandardConsole {
     }
 
     fn report(&self, error: &ScriptError) {
-        tell(&error.diagnostic());
+        diagnostics::tell(&error.diagnostic());
     }
 
     fn event(&self, event: &Event<'_>) {
         match event {
             Event::Restarting(cause) => {
-                tell(&Diagnostic::error(cause.to_string()));
+                diagnostics::tell(&Diagnostic::error(cause.to_string()));
                 say(format_args!("{AFRESH}"));
             }
             Event::Listening { .. } => say(format_args!("{event}")),

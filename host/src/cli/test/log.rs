@@ -336,6 +336,6 @@ pub(super) fn plain(message: &str) -> ScriptError {
         origin: "main script".to_owned(),
         message: message.to_owned(),
         trace: String::new(),
-        excerpt: None,
+        excerpts: Vec::new(),
     }
 }
