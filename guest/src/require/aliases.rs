@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use jsonc_parser::{JsonValue, ParseOptions, parse_to_value};
 
-use super::LONGEST;
+use super::path::LONGEST;
 
 /// Bytes of an alias's name.
 const LONGEST_NAME: usize = 64;

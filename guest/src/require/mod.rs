@@ -22,9 +22,6 @@ use crate::problem::Problem;
 use crate::scheduler::Scheduler;
 use crate::source::{self, Fault};
 
-/// Bytes of the string that a script may require, and of what an alias stands for.
-const LONGEST: usize = 1024;
-
 /// How many times its text a compiled module takes, about.
 const GROWTH: usize = 4;
 

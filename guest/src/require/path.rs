@@ -5,6 +5,9 @@
 
 use std::fmt;
 
+/// Bytes of the string that a script may require, and of what an alias stands for.
+pub(super) const LONGEST: usize = 1024;
+
 /// The endings of Luau sources.
 const ENDINGS: [&str; 2] = [".luau", ".lua"];
 

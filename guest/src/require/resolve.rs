@@ -7,9 +7,8 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::LONGEST;
 use super::aliases::{Aliases, is_name};
-use super::path::{self, INIT, ModulePath};
+use super::path::{self, INIT, LONGEST, ModulePath};
 
 /// Folders in folders that a path may go through.
 const DEEPEST: usize = 64;
@@ -177,14 +176,14 @@ impl<F: Files> Resolver<F> {
         let mut folder = ModulePath::folder_of(from);
         let start = loop {
             if chain.contains(&name) {
-                let circle: Vec<String> = chain
+                let cycle: Vec<String> = chain
                     .iter()
                     .chain([&name])
                     .map(|name| format!("@{name}"))
                     .collect();
                 return Err(format!(
-                    "{wanted:?}: the aliases lead in a circle: {}",
-                    circle.join(" → ")
+                    "{wanted:?}: the aliases are cyclic: {}",
+                    cycle.join(" → ")
                 ));
             }
             let (place, config, value) = self.definition(wanted, &name, &chain, folder)?;

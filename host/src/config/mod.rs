@@ -10,7 +10,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use self::file::{File, Grant, PermissionTable};
-use crate::cli::{LimitArgs, Mode, PermissionArgs, PermissionsArgs, ReplArgs, RunArgs, TestArgs, TrafficArgs};
+use crate::cli::{
+    LimitArgs, Mode, PermissionArgs, PermissionsArgs, ReplArgs, RunArgs, TestArgs, TrafficArgs,
+};
 use crate::limits::{LimitError, Limits};
 use crate::permissions::{Permissions, RuleError};
 

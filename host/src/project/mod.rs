@@ -11,7 +11,7 @@ mod seen;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) use self::around::around;
 use self::folder::{Folder, Naming};
@@ -148,15 +148,32 @@ impl Project {
     /// The file's content, or which file cannot be read, and why.
     pub(crate) fn read(&self, path: &str) -> Result<Arc<[u8]>, Unread> {
         check(path).map_err(|reason| format!("{path:?} {reason}"))?;
-        // Held while the file is read: the limits hold for reads side by side too.
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(file) = kept.files.get(path) {
-            return Ok(file.text.clone());
-        }
         let name = match &self.modules.0 {
             Source::Folder(folder) => folder.name(path),
             Source::Nowhere | Source::Texts(_) => path.to_owned(),
         };
+        {
+            let kept = self.kept();
+            if let Some(file) = kept.files.get(path) {
+                return Ok(file.text.clone());
+            }
+            self.admit(&kept, &name, 0)?;
+        }
+        // The disk may be slow, and nobody else has to wait for it.
+        let text: Arc<[u8]> = self.text(path, &name)?.into();
+        let mut kept = self.kept();
+        self.admit(&kept, &name, text.len() as u64)?;
+        kept.bytes += text.len() as u64;
+        let file = File {
+            name,
+            text: text.clone(),
+        };
+        kept.files.insert(path.to_owned(), file);
+        Ok(text)
+    }
+
+    /// Whether one more file of so many bytes is within the limits.
+    fn admit(&self, kept: &Kept, name: &str, bytes: u64) -> Result<(), Unread> {
         if kept.files.len() >= self.most as usize {
             let most = self.most;
             return Err(Unread {
@@ -166,31 +183,23 @@ impl Project {
                 ),
             });
         }
-        let text = self.text(path, &name)?;
-        let (all, most) = (
-            kept.bytes + text.len() as u64,
-            self.longest.saturating_mul(ALL_MODULES),
-        );
-        if all > most {
+        if kept.bytes + bytes > self.longest.saturating_mul(ALL_MODULES) {
             return Err(self.too_long(format!(
                 "{name} is too much: all modules together may have {ALL_MODULES} times as many bytes as one"
             )));
         }
-        kept.bytes = all;
-        let text: Arc<[u8]> = text.into();
-        let file = File {
-            name,
-            text: text.clone(),
-        };
-        kept.files.insert(path.to_owned(), file);
-        Ok(text)
+        Ok(())
     }
 
     /// The text of the module that messages call `name`, as it was read in this run.
     pub(crate) fn source(&self, name: &str) -> Option<Arc<[u8]>> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.kept();
         let file = kept.files.values().find(|file| file.name == name)?;
         Some(file.text.clone())
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn text(&self, path: &str, name: &str) -> Result<Vec<u8>, Unread> {

@@ -109,7 +109,7 @@ fn aliases_that_mean_nothing() {
         (
             "main.luau",
             "@first/y",
-            "\"@first/y\": the aliases lead in a circle: @first → @second → @third → @first",
+            "\"@first/y\": the aliases are cyclic: @first → @second → @third → @first",
         ),
         (
             "app/main.luau",
