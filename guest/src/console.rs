@@ -19,6 +19,9 @@ const INNERMOST: usize = 24;
 /// And of where it all began.
 const OUTERMOST: usize = 8;
 
+/// Functions that call each other in turn, in a recursion that is told by its first round.
+const LONGEST_CIRCLE: usize = 8;
+
 /// Adds the natives `write(isWarning, text)` and `report_in(origin, message, trace)`.
 ///
 /// # Errors
@@ -63,22 +66,22 @@ pub(crate) fn runtime_error(origin: &str, message: &str, trace: &str) -> ScriptE
 /// The frames of a Luau stack trace that belong to the script, one a line, the innermost first. Between the first and the
 /// last there are words on those that are left out.
 fn script_frames(trace: &str) -> String {
-    let mut shown: Vec<String> = Vec::new();
-    let mut frames = trace
+    let frames: Vec<&str> = trace
         .lines()
         .filter(|frame| !frame.is_empty() && !frame.starts_with(prelude::NAME) && !frame.starts_with("[C]"))
-        .peekable();
-    while let Some(frame) = frames.next() {
-        let mut repeated = 0;
-        while frames.next_if_eq(&frame).is_some() {
-            repeated += 1;
+        .collect();
+    let mut rest = frames.as_slice();
+    let mut shown: Vec<String> = Vec::new();
+    while !rest.is_empty() {
+        let (circle, times) = repeated(rest);
+        let (once, others) = rest.split_at(circle);
+        shown.extend(once.iter().map(|frame| (*frame).to_owned()));
+        let left_out = circle * (times - 1);
+        if left_out > 0 {
+            let like = if circle == 1 { "it" } else { "these" };
+            shown.push(format!("… and {left_out} more like {like}"));
         }
-        shown.push(frame.to_owned());
-        match repeated {
-            0 => {}
-            1 => shown.push(frame.to_owned()),
-            more => shown.push(format!("… and {more} more like it")),
-        }
+        rest = &others[left_out..];
     }
     if shown.len() > INNERMOST + OUTERMOST + 1 {
         let left_out = INNERMOST..shown.len() - OUTERMOST;
@@ -86,6 +89,19 @@ fn script_frames(trace: &str) -> String {
         shown.splice(left_out, [word]);
     }
     shown.join("\n")
+}
+
+/// How many frames come again and again from the start, as a recursion has them, and how often; one frame, once, where none
+/// does.
+fn repeated(frames: &[&str]) -> (usize, usize) {
+    (1..=LONGEST_CIRCLE)
+        .map(|circle| {
+            let again = frames.iter().zip(frames.iter().skip(circle));
+            let same = again.take_while(|(one, other)| one == other).count();
+            (circle, same / circle + 1)
+        })
+        .find(|(_, times)| *times > 2)
+        .unwrap_or((1, 1))
 }
 
 #[cfg(test)]
@@ -121,5 +137,11 @@ mod tests {
             let trace = "a:1 function f\n".repeat(count) + "a:2\n";
             assert_eq!(script_frames(&trace), expected);
         }
+        let trace =
+            "a:3\n".to_owned() + &"a:1 function f\na:2 function g\n".repeat(100) + "a:1 function f\na:9\n";
+        assert_eq!(
+            script_frames(&trace),
+            "a:3\na:1 function f\na:2 function g\n… and 198 more like these\na:1 function f\na:9"
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! As much of Luau's grammar as a line of tokens shows: calls, the expressions that they call, lists, and whether an
 //! expression goes beyond the line. Called by `runtime`.
 
-use super::source::{Line, Source};
+use super::source::{Around, Line, Source};
 use super::tokens::Kind;
 
 /// The only call on the line of a function with this name.
@@ -109,7 +109,7 @@ pub(super) fn list(line: &Line<'_>, begin: usize, end: usize) -> Option<Vec<(usi
 
 /// Whether every expression on the line is there as a whole.
 pub(super) fn is_whole(number: usize, source: &Source, line: &Line<'_>) -> bool {
-    let Some((before, after)) = source.around(number) else {
+    let Some(Around { before, after }) = source.around(number) else {
         return false;
     };
     let (mut depth, mut deepest_close) = (0_i64, 0_i64);

@@ -179,7 +179,7 @@ impl Cells {
             column = end;
             if begin < first {
                 is_cut_before = true;
-            } else if end > first + most - 2 {
+            } else if end + 2 > first + most {
                 is_cut_after = true;
                 break;
             } else {

@@ -30,6 +30,13 @@ pub(super) struct Line<'a> {
     pub(super) is_last: bool,
 }
 
+/// The words on both sides of a line; none at an end of the file.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Around<'a> {
+    pub(super) before: Option<&'a [u8]>,
+    pub(super) after: Option<&'a [u8]>,
+}
+
 impl Source {
     pub(crate) fn new(text: impl Into<Arc<[u8]>>) -> Source {
         Source {
@@ -62,12 +69,12 @@ impl Source {
     }
 
     /// The tokens before and after a line: the last one of the code above it, and the first one below.
-    pub(super) fn around(&self, number: usize) -> Option<(Option<&[u8]>, Option<&[u8]>)> {
+    pub(super) fn around(&self, number: usize) -> Option<Around<'_>> {
         let first = number.saturating_sub(FAR).max(1);
         let before = self.nearest((first..number).rev(), true, first == 1)?;
         let last = (number + FAR).min(self.lines().len());
         let after = self.nearest(number + 1..=last, false, last < number + FAR)?;
-        Some((before, after))
+        Some(Around { before, after })
     }
 
     /// The last or first token of the first of the lines that has one; `None` where it is not known.
@@ -231,9 +238,10 @@ mod tests {
     #[test]
     fn tokens_around_a_line() {
         let source = Source::new(&b"a = 1 +\n\n-- c\nb\n--[[\n]]\n(c)"[..]);
-        assert_eq!(source.around(4), Some((Some(&b"+"[..]), Some(&b"("[..]))));
-        assert_eq!(source.around(1), Some((None, Some(&b"b"[..]))));
-        assert_eq!(source.around(7), Some((Some(&b"b"[..]), None)));
+        let around = |number| source.around(number).map(|around| (around.before, around.after));
+        assert_eq!(around(4), Some((Some(&b"+"[..]), Some(&b"("[..]))));
+        assert_eq!(around(1), Some((None, Some(&b"b"[..]))));
+        assert_eq!(around(7), Some((Some(&b"b"[..]), None)));
         let far = Source::new([b"a".to_vec(), b"\n".repeat(FAR + 1), b"b".to_vec()].concat());
         assert_eq!(far.around(FAR + 2), None);
     }

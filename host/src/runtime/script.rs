@@ -149,7 +149,8 @@ pub struct ScriptError {
     pub origin: String,
     /// The error, with `path:line:` in front where Luau knows it.
     pub message: String,
-    /// The stack, innermost frame first, one `path:line function name` per line; may be empty.
+    /// The stack, innermost frame first, one `path:line function name` per line; may be empty. A line that begins with `…`
+    /// speaks of frames that are left out.
     pub trace: String,
     /// The lines of source that it is about; the one that it is in comes last. Empty where that is not known.
     pub excerpts: Vec<Excerpt>,

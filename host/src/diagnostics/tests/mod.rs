@@ -4,6 +4,7 @@
 //! the beginning of the line that the message names, if it is not the first.
 
 mod lines;
+mod properties;
 mod rendering;
 mod runtime;
 mod syntax;
