@@ -2,7 +2,7 @@
 //!
 //! Called by `vm.rs` once, before the sandbox is closed. `core.luau` says how natives and these files work together.
 
-use mlua::{ChunkMode, Function, Lua, Table};
+use mlua::{ChunkMode, Function, Lua, Table, Value};
 
 use crate::bindings::Mode;
 use crate::scheduler::Drivers;
@@ -27,20 +27,25 @@ pub(crate) struct Libraries {
 /// # Errors
 ///
 /// When the Luau heap is full.
-pub(crate) fn load(lua: &Lua, natives: &Table, process: &Table, mode: Mode) -> mlua::Result<Libraries> {
+pub(crate) fn load(lua: &Lua, natives: &Table, mode: Mode) -> mlua::Result<Libraries> {
+    let values: Table = chunk(lua, include_str!("prelude/values.luau"))?.call(())?;
     let core: Table = chunk(lua, include_str!("prelude/core.luau"))?.call(natives)?;
     let task: Table = chunk(lua, include_str!("prelude/task.luau"))?.call((natives, &core))?;
     let (connect, deliver): (Function, Function) =
         chunk(lua, include_str!("prelude/websocket.luau"))?.call((natives, &core))?;
     let (net, handle_request): (Table, Function) =
         chunk(lua, include_str!("prelude/net.luau"))?.call((natives, &core, connect))?;
-    let (test, runner): (Option<Table>, Option<Function>) = match mode {
-        Mode::Script => (None, None),
-        Mode::Session => (None, Some(session(lua, natives, &core)?)),
-        Mode::Test => tests(lua, natives, &core)?,
+    let libraries: Table = chunk(lua, include_str!("prelude/libraries.luau"))?.call((natives, &core))?;
+    libraries.raw_set("net", net)?;
+    libraries.raw_set("task", task)?;
+    chunk(lua, include_str!("prelude/globals.luau"))?.call::<()>((natives, &values, &libraries))?;
+    let runner = match mode {
+        Mode::Script => None,
+        Mode::Session => {
+            Some(chunk(lua, include_str!("prelude/session.luau"))?.call((natives, &core, values))?)
+        }
+        Mode::Test => Some(tests(lua, natives, &core, &values, &libraries)?),
     };
-    let libraries: Table =
-        chunk(lua, include_str!("prelude/globals.luau"))?.call((natives, net, process, task, test))?;
     chunk(lua, include_str!("prelude/require.luau"))?.call::<()>((natives, &core, libraries))?;
     Ok(Libraries {
         drivers: Drivers {
@@ -53,18 +58,25 @@ pub(crate) fn load(lua: &Lua, natives: &Table, process: &Table, mode: Mode) -> m
     })
 }
 
-/// What runs what is typed, to the end of the input.
-fn session(lua: &Lua, natives: &Table, core: &Table) -> mlua::Result<Function> {
-    chunk(lua, include_str!("prelude/session.luau"))?.call((natives, core))
-}
-
-/// The library `test`, and what runs a script that uses it.
-fn tests(lua: &Lua, natives: &Table, core: &Table) -> mlua::Result<(Option<Table>, Option<Function>)> {
-    let values: Table = chunk(lua, include_str!("prelude/values.luau"))?.call(())?;
-    let differences: Table = chunk(lua, include_str!("prelude/differences.luau"))?.call(&values)?;
+/// Adds the library `test`, whose functions are global by themselves; returns what runs a script that uses it.
+fn tests(
+    lua: &Lua,
+    natives: &Table,
+    core: &Table,
+    values: &Table,
+    libraries: &Table,
+) -> mlua::Result<Function> {
+    let differences: Table = chunk(lua, include_str!("prelude/differences.luau"))?.call(values)?;
     let expect: Function =
         chunk(lua, include_str!("prelude/expect.luau"))?.call((core, values, differences))?;
-    chunk(lua, include_str!("prelude/test.luau"))?.call((natives, core, expect))
+    let (test, run_tests): (Table, Function) =
+        chunk(lua, include_str!("prelude/test.luau"))?.call((natives, core, expect))?;
+    for pair in test.pairs::<Value, Value>() {
+        let (name, function) = pair?;
+        lua.globals().raw_set(name, function)?;
+    }
+    libraries.raw_set("test", test)?;
+    Ok(run_tests)
 }
 
 fn chunk(lua: &Lua, source: &str) -> mlua::Result<Function> {

@@ -10,6 +10,12 @@ use super::{Exit, TypesArgs, fail, say};
 const DEFINITIONS: &str = concat!(
     include_str!("../../../guest/types/atoll.d.luau"),
     "\n",
+    include_str!("../../../guest/types/base64.d.luau"),
+    "\n",
+    include_str!("../../../guest/types/crypto.d.luau"),
+    "\n",
+    include_str!("../../../guest/types/json.d.luau"),
+    "\n",
     include_str!("../../../guest/types/net.d.luau"),
     "\n",
     include_str!("../../../guest/types/task.d.luau"),
@@ -18,7 +24,10 @@ const DEFINITIONS: &str = concat!(
 );
 
 /// The modules `@atoll/…`. A definition file cannot say what a module returns, so each gets a file for editors to find.
-const MODULES: [(&str, &str); 4] = [
+const MODULES: [(&str, &str); 7] = [
+    ("base64", "base64"),
+    ("crypto", "crypto"),
+    ("json", "json"),
     ("net", "net"),
     ("process", "process"),
     ("task", "task"),
