@@ -2,7 +2,7 @@
 //!
 //! Called by `vm.rs` once, before the sandbox is closed. `core.luau` says how natives and these files work together.
 
-use mlua::{ChunkMode, Function, Lua, Table};
+use mlua::{ChunkMode, Function, Lua, Table, Value};
 
 use crate::bindings::Mode;
 use crate::scheduler::Drivers;
@@ -38,12 +38,14 @@ pub(crate) fn load(lua: &Lua, natives: &Table, mode: Mode) -> mlua::Result<Libra
     let libraries: Table = chunk(lua, include_str!("prelude/libraries.luau"))?.call((natives, &core))?;
     libraries.raw_set("net", net)?;
     libraries.raw_set("task", task)?;
-    let (test, runner): (Option<Table>, Option<Function>) = match mode {
-        Mode::Script => (None, None),
-        Mode::Session => (None, Some(session(lua, natives, &core, &values)?)),
-        Mode::Test => tests(lua, natives, &core, &values)?,
+    chunk(lua, include_str!("prelude/globals.luau"))?.call::<()>((natives, &values, &libraries))?;
+    let runner = match mode {
+        Mode::Script => None,
+        Mode::Session => {
+            Some(chunk(lua, include_str!("prelude/session.luau"))?.call((natives, &core, values))?)
+        }
+        Mode::Test => Some(tests(lua, natives, &core, &values, &libraries)?),
     };
-    chunk(lua, include_str!("prelude/globals.luau"))?.call::<()>((natives, &values, &libraries, test))?;
     chunk(lua, include_str!("prelude/require.luau"))?.call::<()>((natives, &core, libraries))?;
     Ok(Libraries {
         drivers: Drivers {
@@ -56,22 +58,25 @@ pub(crate) fn load(lua: &Lua, natives: &Table, mode: Mode) -> mlua::Result<Libra
     })
 }
 
-/// What runs what is typed, to the end of the input.
-fn session(lua: &Lua, natives: &Table, core: &Table, values: &Table) -> mlua::Result<Function> {
-    chunk(lua, include_str!("prelude/session.luau"))?.call((natives, core, values))
-}
-
-/// The library `test`, and what runs a script that uses it.
+/// Adds the library `test`, whose functions are global by themselves; returns what runs a script that uses it.
 fn tests(
     lua: &Lua,
     natives: &Table,
     core: &Table,
     values: &Table,
-) -> mlua::Result<(Option<Table>, Option<Function>)> {
+    libraries: &Table,
+) -> mlua::Result<Function> {
     let differences: Table = chunk(lua, include_str!("prelude/differences.luau"))?.call(values)?;
     let expect: Function =
         chunk(lua, include_str!("prelude/expect.luau"))?.call((core, values, differences))?;
-    chunk(lua, include_str!("prelude/test.luau"))?.call((natives, core, expect))
+    let (test, run_tests): (Table, Function) =
+        chunk(lua, include_str!("prelude/test.luau"))?.call((natives, core, expect))?;
+    for pair in test.pairs::<Value, Value>() {
+        let (name, function) = pair?;
+        lua.globals().raw_set(name, function)?;
+    }
+    libraries.raw_set("test", test)?;
+    Ok(run_tests)
 }
 
 fn chunk(lua: &Lua, source: &str) -> mlua::Result<Function> {

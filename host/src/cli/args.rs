@@ -390,11 +390,12 @@ Each file runs in an instance of its own, with the permissions and limits of the
       end)
   end)
 
-Exit codes: 0 all tests passed, 1 one failed, 2 bad usage, or no tests, 130 Ctrl-C, 143 SIGTERM.
+Exit codes: 0 all tests passed, 1 one failed (also where a limit ended a file), 2 bad usage, or no tests,
+130 Ctrl-C, 143 SIGTERM.
 
 Examples:
   atoll test
-  atoll test tests --allow-listen=localhost --allow-net=localhost --reporter junit --output report.xml";
+  atoll test tests --allow-listen=localhost --reporter junit --output report.xml";
 
 fn run_help() -> String {
     format!(

@@ -95,7 +95,7 @@ impl Script {
     }
 
     /// Has it run as a file of tests: what it names is run after it, and told to the runtime's [`TestLog`](super::TestLog).
-    pub(crate) fn as_tests(mut self) -> Script {
+    pub(crate) fn with_tests(mut self) -> Script {
         self.mode = Mode::Test;
         self
     }

@@ -35,7 +35,7 @@ impl Human {
     }
 
     fn paint(&self, color: &str, text: &str) -> String {
-        match self.has_colors {
+        match self.has_colors && !text.is_empty() {
             true => format!("\u{1b}[{color}m{text}\u{1b}[0m"),
             false => text.to_owned(),
         }

@@ -139,17 +139,17 @@ impl FileLog {
             Some(Ok(())) => Some("the file's script ended before".to_owned()),
             Some(Err(error)) => Some(clean_line(error.to_string().lines().next().unwrap_or_default())),
         };
-        let is_planned = self.kept().is_planned;
+        let (is_planned, is_running, is_empty) = {
+            let kept = self.kept();
+            (kept.is_planned, kept.running.is_some(), kept.tests.is_empty())
+        };
         let is_given_up = ended.is_none() && !is_planned;
         match ended {
             None => {}
             Some(Ok(())) if !is_planned => self.fail(plain("it ended before its tests were known")),
-            Some(Ok(())) if self.kept().tests.is_empty() => self.fail(plain("it names no tests")),
-            Some(Ok(())) => {
-                if self.kept().running.is_some() {
-                    self.fail(plain("the file's script ended before the test had"));
-                }
-            }
+            Some(Ok(())) if is_empty => self.fail(plain("it names no tests")),
+            Some(Ok(())) if is_running => self.fail(plain("the file's script ended before the test had")),
+            Some(Ok(())) => {}
             Some(Err(RunError::Script(error))) => self.fail(error),
             Some(Err(error)) => self.fail(plain(&error.to_string())),
         }

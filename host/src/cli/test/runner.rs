@@ -47,7 +47,7 @@ impl Suite {
             return log.finish(&name, None, start.elapsed());
         }
         let script = match Script::from_path(&file) {
-            Ok(script) => (self.equip)(script).as_tests(),
+            Ok(script) => (self.equip)(script).with_tests(),
             Err(error) => return log.failed(&name, plain(&unreadable(&file, &error))),
         };
         let runtime = self.runtime.for_tests(&log);
