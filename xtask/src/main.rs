@@ -6,6 +6,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use xtask::docs;
 use xtask::guest::build::{self, Mode, Outcome};
 use xtask::guest::stamp::COMPONENT;
 use xtask::guest::toolchain::{self, Toolchain, ToolchainError};
@@ -18,6 +19,8 @@ Tasks:
   guest [--check] [--install]  build the guest component from source
       --check    compare it with the committed one instead of replacing that
       --install  first install the Debian packages that are missing (as root)
+  docs [--check]               write docs/lib/ from the comments of guest/types/
+      --check    compare instead
   lint                         rustfmt, clippy and rustdoc, warnings are errors
 ";
 
@@ -37,6 +40,8 @@ fn main() -> ExitCode {
             };
             guest(mode, options.contains(&"--install"))
         }
+        ["docs"] => documentation(),
+        ["docs", "--check"] => root().and_then(|root| Ok(docs::check(&root)?)),
         ["lint"] => root().and_then(|root| Ok(lint::lint(&root, &target(&root))?)),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
@@ -74,6 +79,13 @@ fn guest(mode: Mode, install: bool) -> Result<(), Box<dyn Error>> {
                 println!("  {difference}");
             }
         }
+    }
+    Ok(())
+}
+
+fn documentation() -> Result<(), Box<dyn Error>> {
+    for page in docs::write(&root()?)? {
+        println!("{page}: written");
     }
     Ok(())
 }
