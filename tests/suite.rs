@@ -9,6 +9,7 @@
 
 mod cli;
 mod client;
+mod docs;
 mod embed;
 mod errors;
 mod examples;
@@ -54,6 +55,7 @@ fn trials() -> Result<Vec<Trial>, Failed> {
     let mut trials = harness::case::trials()?;
     trials.extend(cli::trials());
     trials.extend(client::trials());
+    trials.extend(docs::trials()?);
     trials.extend(embed::trials());
     trials.extend(errors::trials());
     trials.extend(examples::trials());

@@ -34,3 +34,8 @@ pub use runtime::{
     BuildError, Builder, Console, Event, Output, RunError, Runtime, Script, ScriptError, ScriptErrorKind,
     StandardConsole, Stop, Usage,
 };
+
+/// The recipe for embedders, so that it is compiled and run with the examples here.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/recipes/embedding.md")]
+struct Embedding;

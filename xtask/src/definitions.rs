@@ -51,6 +51,11 @@ pub enum Kind {
     Library,
     /// A global function.
     Function,
+    /// Any other global, with its type behind it: `declare x: …`.
+    Value {
+        /// The type.
+        meaning: String,
+    },
 }
 
 /// A field of a type or a library.
@@ -240,11 +245,11 @@ impl Kind {
     /// Whether scripts find it as a global; else it is a type.
     #[must_use]
     pub fn is_global(&self) -> bool {
-        matches!(self, Self::Library | Self::Function)
+        matches!(self, Self::Library | Self::Function | Self::Value { .. })
     }
 
     fn has_fields(&self) -> bool {
-        !matches!(self, Self::Alias | Self::Function)
+        matches!(self, Self::Table | Self::Extern { .. } | Self::Library)
     }
 
     /// The line that ends it.
@@ -281,11 +286,21 @@ fn declared(line: &str) -> Result<(String, Kind), String> {
         return Ok((identifier(name)?, Kind::Function));
     }
     let words = line.strip_prefix("declare ").ok_or("is not understood")?;
-    let name = words.strip_suffix(": {").ok_or("is not understood")?;
-    Ok((identifier(name)?, Kind::Library))
+    if let Some(name) = words.strip_suffix(": {") {
+        return Ok((identifier(name)?, Kind::Library));
+    }
+    let (name, meaning) = words.split_once(": ").ok_or("is not understood")?;
+    whole(meaning)?;
+    let meaning = meaning.to_owned();
+    Ok((identifier(name)?, Kind::Value { meaning }))
 }
 
 fn identifier(name: &str) -> Result<String, String> {
+    // So a keyword can be the name of a field.
+    let name = name
+        .strip_prefix("[\"")
+        .and_then(|name| name.strip_suffix("\"]"))
+        .unwrap_or(name);
     let is_one = !name.is_empty()
         && !name.starts_with(|letter: char| letter.is_ascii_digit())
         && name

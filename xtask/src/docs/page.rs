@@ -55,7 +55,7 @@ impl Page<'_> {
                         .iter()
                         .map(|field| format!("{}.{}", item.name, field.name)),
                 ),
-                Kind::Function => globals.push(item.name.clone()),
+                Kind::Function | Kind::Value { .. } => globals.push(item.name.clone()),
                 _ => types.push(item.name.clone()),
             }
         }
@@ -71,7 +71,7 @@ impl Page<'_> {
     }
 
     fn global(&mut self, item: &Item) {
-        if item.kind == Kind::Function {
+        if item.kind != Kind::Library {
             self.heading(2, &item.name);
             let written = item.written.trim_start_matches("declare ");
             self.signature(written, written);
