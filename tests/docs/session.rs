@@ -12,29 +12,27 @@
 //! The ports 8080 and 8081 stand for two that are free.
 
 use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::process;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use libtest_mimic::Failed;
 
 use super::curl;
 use super::markdown::{self, Block};
 use crate::harness::child::{Atoll, Running, scratch};
-use crate::harness::peer::Peer;
 use crate::harness::{matching, root};
 
-/// How long a server's output may take to be complete after the last command.
-const SETTLING: Duration = Duration::from_secs(10);
+/// How the line begins that says where a server is.
+const LISTENING: &str = "listening on ";
 
 /// Plays the page of this path below the root.
 pub(super) fn play(page: &str) -> Result<(), Failed> {
     let text = fs::read_to_string(root().join(page))?;
-    // Both are held until both are known, so that they differ; then they are let go.
-    let ports = (Peer::bind()?, Peer::bind()?);
     let text = text
-        .replace("8080", &ports.0.local_addr()?.port().to_string())
-        .replace("8081", &ports.1.local_addr()?.port().to_string());
-    drop(ports);
+        .replace("8080", &free_port()?.to_string())
+        .replace("8081", &free_port()?.to_string());
     let folder = scratch().join("docs").join(page.replace('/', "_"));
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
@@ -100,17 +98,17 @@ impl Session {
                     let (name, value) = variable.split_once('=').unwrap_or_default();
                     atoll = atoll.env(name, value);
                 }
-                if command.output.starts_with("listening on ") {
+                if command.output.starts_with(LISTENING) {
                     let server = atoll.start()?;
-                    server.addresses(command.output.matches("listening on ").count())?;
+                    server.addresses(command.output.matches(LISTENING).count())?;
                     self.servers.push((command, server));
                     return Ok(());
                 }
                 let finished = atoll.finish()?;
                 finished.expect_code(0)?;
                 let err = finished.err();
-                let err = err.lines().filter(|line| !line.starts_with("listening on "));
-                let written = finished.out() + &err.map(|line| format!("{line}\n")).collect::<String>();
+                let err: Vec<&str> = err.lines().filter(|line| !line.starts_with(LISTENING)).collect();
+                let written = finished.out() + &lines(&err);
                 compare(&said, &command.output, &written)
             }
             Some(("curl", words)) => compare(&said, &command.output, &curl::run(words)?),
@@ -118,27 +116,42 @@ impl Session {
         }
     }
 
-    /// Waits until the servers have written what they must, and ends them.
+    /// Ends the servers. What they say of the requests that the page has sent is written by then.
     fn end(self) -> Result<(), Failed> {
         for (command, server) in self.servers {
-            let said = command.words.join(" ");
-            let listening = command.output.matches("listening on ").count();
-            let lines: Vec<&str> = command.output.lines().collect();
-            let (err, out) = lines.split_at(listening);
-            let wanted = |lines: &[&str]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
-            let (err, out) = (wanted(err), wanted(out));
-            // A difference is told below, with the whole output.
-            let _ = server.stdout.wait(Instant::now() + SETTLING, &said, |text| {
-                compare(&said, &out, text).ok()
-            });
             server.signal("INT")?;
             let finished = server.finish()?;
             finished.expect_code(130)?;
-            compare(&said, &out, &finished.out())?;
-            compare(&said, &err, &finished.err())?;
+            let listening = command.output.matches(LISTENING).count();
+            let wanted: Vec<&str> = command.output.lines().collect();
+            let err = finished.err();
+            let written: Vec<&str> = err.lines().collect();
+            let (addresses, err) = written.split_at(listening.min(written.len()));
+            let written = format!("{}\n{}{}", addresses.join("\n"), finished.out(), lines(err));
+            compare(&command.words.join(" "), &lines(&wanted), &written)?;
         }
         Ok(())
     }
+}
+
+fn lines(lines: &[&str]) -> String {
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// A port that nobody has, and that no page of this process gets again. It is below those that systems hand out by themselves, so
+/// that nobody is given it before the script takes it.
+fn free_port() -> Result<u16, Failed> {
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    // Two suites that run at once begin at different places.
+    let first = process::id().wrapping_mul(61);
+    for _ in 0..1_000 {
+        let number = first.wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(10_000 + number % 20_000)?;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    Err("no port is free".into())
 }
 
 /// Fails unless the text is Luau: it is compiled and not run.
