@@ -15,6 +15,7 @@ use std::path::Path;
 
 use libtest_mimic::{Failed, Trial};
 
+use crate::harness::child::scratch;
 use crate::harness::{root, trials};
 
 /// The tests of this file and of those below it.
@@ -25,6 +26,7 @@ pub(crate) fn trials() -> Result<Vec<Trial>, Failed> {
         the_contents_name_every_page,
         links_lead_somewhere,
         recipes_are_played,
+        what_a_page_shows_has_to_be_true,
     ];
     for page in pages()? {
         trials.push(Trial::test(format!("docs::page::{page}"), move || {
@@ -170,6 +172,57 @@ fn recipes_are_played() -> Result<(), Failed> {
         let is_played = |block: &markdown::Block| ["console", "rust"].contains(&block.language.as_str());
         if !blocks.iter().any(is_played) {
             return Err(format!("{page} shows nothing that runs").into());
+        }
+    }
+    Ok(())
+}
+
+/// The tests of pages can fail.
+fn what_a_page_shows_has_to_be_true() -> Result<(), Failed> {
+    let script = |text: &str| format!("`main.luau`:\n\n```lua\n{text}\n```\n\n");
+    let typed = |text: &str| format!("```console\n{text}\n```\n");
+    let server = script("net.serve({ port = 8080, request = function() print('asked') return 'no' end })");
+    let serving = "$ atoll run main.luau --allow-listen\nlistening on …:8080 (bound to 0.0.0.0)";
+    let cases = [
+        ("```lua\nlocal = 1\n```\n".to_owned(), "compiled.luau:1"),
+        ("```lua\nlocal a = 1\n".to_owned(), "does not end"),
+        (
+            script("print('a')") + &typed("$ atoll run main.luau\nb"),
+            "differs",
+        ),
+        (script("warn('a')") + &typed("$ atoll run main.luau"), "differs"),
+        (
+            script("error('a')") + &typed("$ atoll run main.luau\n…"),
+            "exit code 1",
+        ),
+        (typed("$ rm main.luau"), "no command of these sessions"),
+        (typed("$ atoll run main.luau | more"), "means more to a shell"),
+        (typed("asked\n$ atoll --version"), "output before any command"),
+        (
+            server.clone()
+                + &typed(&format!(
+                    "{serving}
+$ curl http://localhost:8080/
+no"
+                )),
+            "differs",
+        ),
+        (
+            server + &typed(&format!("{serving}\nasked\n$ curl http://localhost:8080/\nyes")),
+            "differs",
+        ),
+    ];
+    for (text, problem) in cases {
+        let played = session::play_text("a wrong page", &text);
+        let said = played.err().and_then(|error| error.message().map(str::to_owned));
+        if !said.as_deref().is_some_and(|said| said.contains(problem)) {
+            return Err(format!("{said:?} instead of {problem:?}:\n{text}").into());
+        }
+    }
+    let wrong = "```lua\nprint(1) --> 1\nlocal a = 1 + 1 --> 3\n```\n";
+    for block in markdown::blocks(wrong)? {
+        if examples::check("wrong", &scratch(), &block).is_ok() {
+            return Err("an example with a wrong result passes".into());
         }
     }
     Ok(())

@@ -5,6 +5,7 @@
 //! characters, `⏎` for a line feed and `⇥` for a tab.
 
 use std::fs;
+use std::path::Path;
 
 use libtest_mimic::{Failed, Trial};
 
@@ -43,7 +44,8 @@ fn run(stem: &str) -> Result<(), Failed> {
     Ok(())
 }
 
-fn check(stem: &str, folder: &std::path::Path, block: &Block) -> Result<(), Failed> {
+/// Compiles a block, and runs it where it shows results.
+pub(super) fn check(stem: &str, folder: &Path, block: &Block) -> Result<(), Failed> {
     let mut code = String::new();
     let mut length = 0;
     let mut results = String::new();

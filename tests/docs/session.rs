@@ -29,7 +29,11 @@ const LISTENING: &str = "listening on ";
 
 /// Plays the page of this path below the root.
 pub(super) fn play(page: &str) -> Result<(), Failed> {
-    let text = fs::read_to_string(root().join(page))?;
+    play_text(page, &fs::read_to_string(root().join(page))?)
+}
+
+/// Plays a page with this text.
+pub(super) fn play_text(page: &str, text: &str) -> Result<(), Failed> {
     let text = text
         .replace("8080", &free_port()?.to_string())
         .replace("8081", &free_port()?.to_string());
