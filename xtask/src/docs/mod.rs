@@ -121,7 +121,7 @@ pub fn write(root: &Path) -> Result<Vec<String>, DocsError> {
     check(root).map(|()| changed)
 }
 
-/// Compares the pages with what [`write`] would write.
+/// Compares the pages with what [`write()`] would write.
 ///
 /// # Errors
 /// [`DocsError::Stale`] with each page that differs, and what [`pages`] says.
