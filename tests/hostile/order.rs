@@ -21,6 +21,7 @@ pub(super) fn trials() -> Vec<Trial> {
         a_server_closes_once,
         what_is_under_way_when_it_returns,
         nobody_types_for_a_script,
+        nobody_hears_of_the_tests_of_a_script,
     ]
 }
 
@@ -165,5 +166,15 @@ fn nobody_types_for_a_script() -> Result<(), Failed> {
     let asked = "(call $tell (call $take-interrupt))";
     let guest = Guest::of(format!("{read} {read} {asked}"));
     Scene::new().play(&guest)?.returned("2\n2\n0\n")?;
+    Ok(())
+}
+
+fn nobody_hears_of_the_tests_of_a_script() -> Result<(), Failed> {
+    // One test without names, of the fate 0, is chosen by nobody: one `false` comes back.
+    let plan = "(call $plan (i32.const 512) (i32.const 1) (i32.const 64))
+        (call $tell (i32.load (i32.const 68))) (call $tell (i32.load8_u (i32.load (i32.const 64))))";
+    let begun = "(call $tell (call $begin-test (i32.const 7))) (call $end-test)";
+    let guest = Guest::of(format!("{begun} {plan} {plan} {begun}"));
+    Scene::new().play(&guest)?.returned("0\n1\n0\n1\n0\n0\n")?;
     Ok(())
 }

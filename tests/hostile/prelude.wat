@@ -7,6 +7,9 @@
   (import "atoll:net/terminal@0.1.0" "read-line" (func $read-line (param i32 i32)))
   (import "atoll:net/terminal@0.1.0" "[async-lower]interrupted" (func $interrupted-begin (result i32)))
   (import "atoll:net/terminal@0.1.0" "take-interrupt" (func $take-interrupt (result i32)))
+  (import "atoll:net/test@0.1.0" "plan" (func $plan (param i32 i32 i32)))
+  (import "atoll:net/test@0.1.0" "begin" (func $begin-test (param i32) (result i32)))
+  (import "atoll:net/test@0.1.0" "end" (func $end-test))
   (import "atoll:net/timer@0.1.0" "sleep" (func $sleep (param i64 i32)))
   (import "atoll:net/timer@0.1.0" "[async-lower]sleep" (func $sleep-begin (param i64 i32) (result i32)))
   (import "atoll:net/http-client@0.1.0" "send"
