@@ -16,6 +16,7 @@ use crate::harness::{notation, root, trials};
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = trials![
         hello,
+        hello_is_tested,
         fetch,
         fetch_fails,
         proxy,
@@ -46,6 +47,15 @@ fn hello() -> Result<(), Failed> {
     );
     child.signal("INT")?;
     child.finish()?.expect_code(130)?;
+    Ok(())
+}
+
+fn hello_is_tested() -> Result<(), Failed> {
+    let flags = ["--allow-listen", "--allow-net=localhost", "--", "0"];
+    let words = ["test", "examples/hello.test.luau"];
+    let finished = Atoll::new(&root(), words.iter().chain(&flags)).finish()?;
+    finished.expect_code(0)?;
+    assert!(finished.out().contains("\n2 passed in "), "{}", finished.out());
     Ok(())
 }
 
@@ -152,6 +162,7 @@ fn each_says_how_to_run_it() -> Result<(), Failed> {
         "chat/main.luau",
         "fetch.luau",
         "hello.luau",
+        "hello.test.luau",
         "proxy.luau",
         "sse_clock.luau",
         "webhook.luau",
@@ -161,7 +172,12 @@ fn each_says_how_to_run_it() -> Result<(), Failed> {
     for name in known {
         let text = std::fs::read_to_string(root().join("examples").join(name))?;
         let opening: Vec<&str> = text.lines().take_while(|line| line.starts_with("--")).collect();
-        let command = format!("--     atoll run examples/{name} --allow-");
+        let word = if name.ends_with(".test.luau") {
+            "test"
+        } else {
+            "run"
+        };
+        let command = format!("--     atoll {word} examples/{name} --allow-");
         if !opening.iter().any(|line| line.starts_with(&command)) {
             return Err(format!("{name} does not open with its command line").into());
         }

@@ -24,6 +24,7 @@ mod project;
 mod repl;
 mod server;
 mod stress;
+mod test_command;
 mod tidy;
 mod tls;
 mod types;
@@ -69,6 +70,7 @@ fn trials() -> Result<Vec<Trial>, Failed> {
     trials.extend(repl::trials());
     trials.extend(server::trials());
     trials.extend(stress::trials());
+    trials.extend(test_command::trials());
     trials.extend(tidy::trials());
     trials.extend(tls::trials());
     trials.extend(types::trials());

@@ -13,8 +13,8 @@ use libtest_mimic::{Failed, Trial};
 
 use self::definitions::{Definitions, Fields};
 use self::sources::{files, named_options, words};
-use crate::harness::child::Atoll;
-use crate::harness::trials;
+use crate::harness::child::{Atoll, scratch};
+use crate::harness::{root, trials};
 
 /// The tests of this file.
 pub(crate) fn trials() -> Vec<Trial> {
@@ -23,6 +23,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         options_are_what_the_guest_names,
         globals_are_declared,
         the_first_names_are_kept,
+        types_of_tests_are_what_a_test_finds,
     ]
 }
 
@@ -146,10 +147,80 @@ fn the_first_names_are_kept() -> Result<(), Failed> {
     none(missing.map(|name| format!("there is no type {name}")).collect())
 }
 
-/// All that the definition files declare.
+/// What only tests have: its globals, and the fields of what those are and return.
+fn types_of_tests_are_what_a_test_finds() -> Result<(), Failed> {
+    let mut declared = Definitions::default();
+    let path = root().join("guest/types").join(OF_TESTS);
+    declared.read(&fs::read_to_string(path)?)?;
+    let folder = scratch().join("scripts/types_of_tests");
+    fs::create_dir_all(&folder)?;
+    let script = format!(
+        "local WORDS = [[{}]]\n{}",
+        words()?,
+        include_str!("types/probe_tests.luau")
+    );
+    fs::write(folder.join("probe.test.luau"), script)?;
+    let finished = Atoll::new(&folder, ["test", "--reporter", "tap"]).finish()?;
+    finished.expect_code(0)?;
+    let mut found = lines(finished.out().lines().filter_map(|line| line.strip_prefix("# ")))?;
+
+    let mut globals = names(&found.remove("global").unwrap_or_default());
+    for name in names(
+        &self::found("types_of_others")?
+            .remove("global")
+            .unwrap_or_default(),
+    ) {
+        globals.remove(&name);
+    }
+    let known = declared
+        .functions
+        .into_iter()
+        .chain(declared.values.into_keys())
+        .collect();
+    let mut problems = differences("the types", known, "the globals of a test", globals, &[]);
+    problems.extend(differences(
+        "the types",
+        names(&declared.types),
+        "a test",
+        names(&found),
+        &[],
+    ));
+    for (kind, types) in &declared.types {
+        let fields = found.remove(kind).unwrap_or_default();
+        problems.extend(differences(
+            &format!("type {kind}"),
+            names(types),
+            "a test",
+            names(&fields),
+            &[],
+        ));
+        for (name, written) in types {
+            let expected = if written == "Expectation" {
+                "Expectation"
+            } else {
+                "function"
+            };
+            if fields
+                .get(name)
+                .is_some_and(|kind_of_value| kind_of_value != expected)
+            {
+                problems.push(format!("{kind}.{name} is no {expected}"));
+            }
+        }
+    }
+    none(problems)
+}
+
+/// The definition file of what only tests find.
+const OF_TESTS: &str = "test.d.luau";
+
+/// All that the definition files declare, but for what only tests find.
 fn declared() -> Result<Definitions, Failed> {
     let mut definitions = Definitions::default();
     for path in files("guest/types", &[".d.luau"])? {
+        if path.ends_with(OF_TESTS) {
+            continue;
+        }
         let read = definitions.read(&fs::read_to_string(&path)?);
         read.map_err(|problem| format!("{}: {problem}", path.display()))?;
     }
@@ -166,8 +237,13 @@ fn found(test: &str) -> Result<Found, Failed> {
     let flags = ["--allow-net=localhost", "--allow-listen=localhost"];
     let finished = Atoll::source(test, script, flags)?.finish()?;
     finished.expect_code(0)?;
+    lines(finished.out().lines())
+}
+
+/// What a probe's lines say.
+fn lines<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Found, Failed> {
     let mut found = Found::new();
-    for line in finished.out().lines() {
+    for line in lines {
         let [kind, name, kind_of_value] = line.split('\t').collect::<Vec<_>>()[..] else {
             return Err(format!("not a line of the probe: {line:?}").into());
         };

@@ -27,6 +27,7 @@ mod session;
 mod slice;
 mod source;
 mod task;
+mod test;
 mod vm;
 
 use bindings::{Program, ScriptError};

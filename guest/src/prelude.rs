@@ -2,8 +2,9 @@
 //!
 //! Called by `vm.rs` once, before the sandbox is closed. `core.luau` says how natives and these files work together.
 
-use mlua::{ChunkMode, Function, Lua, Table};
+use mlua::{ChunkMode, Function, Lua, Table, Value};
 
+use crate::bindings::Mode;
 use crate::scheduler::Drivers;
 
 /// What stack traces call the prelude, so that its frames can be left out of them.
@@ -17,16 +18,16 @@ pub(crate) struct Libraries {
     pub(crate) handle_request: Function,
     /// Runs a WebSocket's handlers: `deliver(websocket)`.
     pub(crate) deliver: Function,
-    /// Runs what is typed, to the end of the input.
-    pub(crate) session: Function,
+    /// Runs the program in place of its main script, and is called with that: a session, or tests.
+    pub(crate) runner: Option<Function>,
 }
 
-/// Sets the globals of scripts.
+/// Sets the globals of scripts; in a run of tests those of tests too.
 ///
 /// # Errors
 ///
 /// When the Luau heap is full.
-pub(crate) fn load(lua: &Lua, natives: &Table) -> mlua::Result<Libraries> {
+pub(crate) fn load(lua: &Lua, natives: &Table, mode: Mode) -> mlua::Result<Libraries> {
     let values: Table = chunk(lua, include_str!("prelude/values.luau"))?.call(())?;
     let core: Table = chunk(lua, include_str!("prelude/core.luau"))?.call(natives)?;
     let task: Table = chunk(lua, include_str!("prelude/task.luau"))?.call((natives, &core))?;
@@ -38,6 +39,13 @@ pub(crate) fn load(lua: &Lua, natives: &Table) -> mlua::Result<Libraries> {
     libraries.raw_set("net", net)?;
     libraries.raw_set("task", task)?;
     chunk(lua, include_str!("prelude/globals.luau"))?.call::<()>((natives, &values, &libraries))?;
+    let runner = match mode {
+        Mode::Script => None,
+        Mode::Session => {
+            Some(chunk(lua, include_str!("prelude/session.luau"))?.call((natives, &core, values))?)
+        }
+        Mode::Test => Some(tests(lua, natives, &core, &values, &libraries)?),
+    };
     chunk(lua, include_str!("prelude/require.luau"))?.call::<()>((natives, &core, libraries))?;
     Ok(Libraries {
         drivers: Drivers {
@@ -46,8 +54,29 @@ pub(crate) fn load(lua: &Lua, natives: &Table) -> mlua::Result<Libraries> {
         },
         handle_request,
         deliver,
-        session: chunk(lua, include_str!("prelude/session.luau"))?.call((natives, &core, values))?,
+        runner,
     })
+}
+
+/// Adds the library `test`, whose functions are global by themselves; returns what runs a script that uses it.
+fn tests(
+    lua: &Lua,
+    natives: &Table,
+    core: &Table,
+    values: &Table,
+    libraries: &Table,
+) -> mlua::Result<Function> {
+    let differences: Table = chunk(lua, include_str!("prelude/differences.luau"))?.call(values)?;
+    let expect: Function =
+        chunk(lua, include_str!("prelude/expect.luau"))?.call((core, values, differences))?;
+    let (test, run_tests): (Table, Function) =
+        chunk(lua, include_str!("prelude/test.luau"))?.call((natives, core, expect))?;
+    for pair in test.pairs::<Value, Value>() {
+        let (name, function) = pair?;
+        lua.globals().raw_set(name, function)?;
+    }
+    libraries.raw_set("test", test)?;
+    Ok(run_tests)
 }
 
 fn chunk(lua: &Lua, source: &str) -> mlua::Result<Function> {

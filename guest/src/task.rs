@@ -68,7 +68,7 @@ fn delay(scheduler: &Scheduler, thread: Thread, seconds: &Value, values: MultiVa
 }
 
 /// Waits for at least this long and returns how long it was.
-async fn sleep(time: Duration) -> Result<Duration, ErrorCode> {
+pub(crate) async fn sleep(time: Duration) -> Result<Duration, ErrorCode> {
     let began = Instant::now();
     loop {
         let elapsed = began.elapsed();

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use mlua::prelude::LuaString;
-use mlua::{Function, Lua, LuaOptions, MultiValue, StdLib, Thread, ThreadStatus, Value};
+use mlua::{Function, IntoLuaMulti, Lua, LuaOptions, MultiValue, StdLib, Thread, ThreadStatus, Value};
 
 use crate::bindings::types::ScriptErrorKind;
 use crate::bindings::{Mode, Program, ScriptError};
@@ -18,7 +18,7 @@ use crate::scheduler::Scheduler;
 use crate::session;
 use crate::slice::Slice;
 use crate::source::{self, Fault};
-use crate::{base64, console, crypto, json, net, prelude, process, task};
+use crate::{base64, console, crypto, json, net, prelude, process, task, test};
 
 /// Who the main script is in reports.
 const MAIN_SCRIPT: &str = "main script";
@@ -38,19 +38,21 @@ pub(crate) async fn run(program: Program) -> Result<(), ScriptError> {
     let scheduler = Scheduler::new(most_parked, slice.clone(), heap.clone());
     // Declared before everything that refers into it, so dropped after it.
     let lua = Lua::new_with(StdLib::ALL_SAFE, LuaOptions::new()).map_err(not_started)?;
-    let session = prepare(&lua, &program, &scheduler, heap).map_err(not_started)?;
+    let runner = prepare(&lua, &program, &scheduler, heap).map_err(not_started)?;
     let interactive = program.mode == Mode::Session;
     lua.set_interrupt(move |lua| slice.check(lua, interactive));
 
-    let main = match program.mode {
-        Mode::Script => load(&lua, &program)?,
-        Mode::Session => lua.create_thread(session).map_err(not_started)?,
+    let script = load(&lua, &program)?;
+    let (body, arguments) = match runner {
+        None => (script, MultiValue::new()),
+        Some(runner) => (runner, script.into_lua_multi(&lua).map_err(not_started)?),
     };
+    let main = lua.create_thread(body).map_err(not_started)?;
     {
         let (scheduler, main) = (scheduler.clone(), main.clone());
         scheduler
             .clone()
-            .enqueue(move || scheduler.drive(main, MultiValue::new()));
+            .enqueue(move || scheduler.drive(main, arguments));
     }
     lua.set_named_registry_value(MAIN_SCRIPT, &main)
         .map_err(not_started)?;
@@ -68,8 +70,13 @@ pub(crate) async fn run(program: Program) -> Result<(), ScriptError> {
     Ok(())
 }
 
-/// Adds the libraries and closes the sandbox; returns what runs a session.
-fn prepare(lua: &Lua, program: &Program, scheduler: &Scheduler, heap: Rc<Heap>) -> mlua::Result<Function> {
+/// Adds the libraries and closes the sandbox; returns what runs the program in place of its main script.
+fn prepare(
+    lua: &Lua,
+    program: &Program,
+    scheduler: &Scheduler,
+    heap: Rc<Heap>,
+) -> mlua::Result<Option<Function>> {
     let globals = lua.globals();
     globals.raw_remove("loadstring")?;
 
@@ -80,19 +87,23 @@ fn prepare(lua: &Lua, program: &Program, scheduler: &Scheduler, heap: Rc<Heap>) 
     crypto::install(lua, &natives, &heap)?;
     json::install(lua, &natives, &heap)?;
     process::install(lua, &natives, program)?;
-    session::install(lua, &natives, scheduler, &heap)?;
     task::install(lua, &natives, scheduler)?;
+    match program.mode {
+        Mode::Script => {}
+        Mode::Session => session::install(lua, &natives, scheduler, &heap)?,
+        Mode::Test => test::install(lua, &natives, scheduler)?,
+    }
     require::install(lua, &natives, scheduler, program)?;
     natives.raw_set("report", report(lua, scheduler)?)?;
     let waiting = net::install(lua, &natives, scheduler, &heap)?;
 
-    let libraries = prelude::load(lua, &natives)?;
+    let libraries = prelude::load(lua, &natives, program.mode)?;
     scheduler.set_drivers(libraries.drivers);
     waiting.set_drivers(libraries.handle_request, libraries.deliver);
 
     lua.sandbox(true)?;
     lua.set_memory_limit(usize::try_from(program.heap).unwrap_or(usize::MAX))?;
-    Ok(libraries.session)
+    Ok(libraries.runner)
 }
 
 /// The native `report(thread, message, trace)`: an error that got out of a coroutine.
@@ -112,18 +123,16 @@ fn report(lua: &Lua, scheduler: &Scheduler) -> mlua::Result<Function> {
     )
 }
 
-/// Compiles the program's source to the thread of the main script.
-fn load(lua: &Lua, program: &Program) -> Result<Thread, ScriptError> {
+/// Compiles the program's source to the main script.
+fn load(lua: &Lua, program: &Program) -> Result<Function, ScriptError> {
     let failed = |kind, message: &str| ScriptError {
         kind,
         ..console::runtime_error(MAIN_SCRIPT, message, "")
     };
-    let main = source::compile(lua, &program.name, &program.source).map_err(|fault| match fault {
+    source::compile(lua, &program.name, &program.source).map_err(|fault| match fault {
         Fault::Syntax(problem) => failed(ScriptErrorKind::Syntax, &problem),
         Fault::Other(problem) => failed(ScriptErrorKind::Runtime, &problem),
-    })?;
-    lua.create_thread(main)
-        .map_err(|problem| failed(ScriptErrorKind::Runtime, &message_of(&problem)))
+    })
 }
 
 /// The libraries themselves did not fit into the heap.

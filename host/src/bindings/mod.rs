@@ -7,6 +7,7 @@ mod http_server;
 mod modules;
 mod process;
 mod terminal;
+mod test;
 mod timer;
 mod types;
 mod websocket;

@@ -32,6 +32,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Run a script in the sandbox; nothing is allowed unless a flag allows it
     Run(RunArgs),
+    /// Run the tests in files that are called *.test.luau or *.spec.luau
+    Test(TestArgs),
     /// Run what is typed, line by line, and show the results
     Repl(ReplArgs),
     /// Show what these flags and this config allow a script, as a table
@@ -90,6 +92,72 @@ pub(crate) struct ReplArgs {
     /// Its bounds.
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
+}
+
+/// `atoll test`.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = TEST_HELP)]
+pub(crate) struct TestArgs {
+    /// Files with tests, and folders to look for them in
+    #[arg(value_name = "PATH", default_value = ".")]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// `process.args` of the files
+    #[arg(last = true, value_name = "ARGS")]
+    pub(crate) arguments: Vec<String>,
+
+    /// Run only tests with this in their names, those of their groups included (`group > test`)
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) filter: Option<String>,
+
+    /// End with the first failure
+    #[arg(long)]
+    pub(crate) bail: bool,
+
+    /// Files that run at once [default: the number of processors]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    pub(crate) jobs: Option<u8>,
+
+    /// How long a test, or a hook, may take
+    #[arg(long, value_name = "SECONDS", default_value = "10")]
+    pub(crate) test_timeout: String,
+
+    /// The report: `human`, `tap` (Test Anything Protocol, version 14) or `junit` (XML)
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        value_enum,
+        hide_possible_values = true,
+        default_value = "human"
+    )]
+    pub(crate) reporter: ReporterKind,
+
+    /// Write the report to this file; standard output has the human one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// What the files may do.
+    #[command(flatten)]
+    pub(crate) permissions: PermissionArgs,
+
+    /// What is told of that.
+    #[command(flatten)]
+    pub(crate) watch: WatchArgs,
+
+    /// Their bounds.
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+}
+
+/// What a report of tests looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReporterKind {
+    /// For people.
+    Human,
+    /// Test Anything Protocol.
+    Tap,
+    /// XML.
+    Junit,
 }
 
 /// `atoll permissions`.
@@ -234,6 +302,24 @@ pub(crate) struct LimitArgs {
     #[arg(long, value_name = "SECONDS")]
     pub(crate) timeout: Option<String>,
 }
+
+/// What `atoll test` adds to its flags.
+const TEST_HELP: &str = "\
+Each file runs in an instance of its own, with the permissions and limits of the flags, which are those of `atoll run \
+--help`. Below a folder symbolic links, hidden folders, node_modules and target are passed over.
+
+  describe(\"a group\", function()
+      test(\"a test\", function()
+          expect(1 + 1).toBe(2)
+      end)
+  end)
+
+Exit codes: 0 all tests passed, 1 one failed (also where a limit ended a file), 2 bad usage, or no tests,
+130 Ctrl-C, 143 SIGTERM.
+
+Examples:
+  atoll test
+  atoll test tests --allow-listen=localhost --reporter junit --output report.xml";
 
 fn run_help() -> String {
     format!(

@@ -14,6 +14,7 @@ mod repl;
 mod run;
 mod settings;
 mod signals;
+mod test;
 mod types;
 
 use std::ffi::OsString;
@@ -26,7 +27,7 @@ use clap::{CommandFactory, Parser};
 
 pub(crate) use args::{
     Args, Command, CompletionsArgs, InitArgs, LimitArgs, ManArgs, Mode, PermissionArgs, PermissionsArgs,
-    ReplArgs, RunArgs, TypesArgs,
+    ReplArgs, ReporterKind, RunArgs, TestArgs, TypesArgs,
 };
 
 use crate::config::Config;
@@ -99,6 +100,7 @@ fn perform(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             Ok(config) => run::run(config),
             Err(error) => usage(&error.to_string()),
         },
+        Command::Test(args) => test::run(args),
         Command::Types(args) => types::write(&args),
     }
 }

@@ -19,10 +19,24 @@ const DEFINITIONS: &str = concat!(
     include_str!("../../../guest/types/net.d.luau"),
     "\n",
     include_str!("../../../guest/types/task.d.luau"),
+    "\n",
+    include_str!("../../../guest/types/test.d.luau"),
 );
 
 /// The modules `@atoll/…`. A definition file cannot say what a module returns, so each gets a file for editors to find.
-const MODULES: [&str; 6] = ["base64", "crypto", "json", "net", "process", "task"];
+const MODULES: [(&str, &str); 7] = [
+    ("base64", "base64"),
+    ("crypto", "crypto"),
+    ("json", "json"),
+    ("net", "net"),
+    ("process", "process"),
+    ("task", "task"),
+    (
+        "test",
+        "{\n\tafterAll = afterAll,\n\tafterEach = afterEach,\n\tbeforeAll = beforeAll,\n\tbeforeEach = beforeEach,\n\t\
+         describe = describe,\n\texpect = expect,\n\tit = it,\n\ttest = test,\n}",
+    ),
+];
 
 /// Where `@atoll` leads an editor. At run time it is built in.
 pub(super) const ALIAS: Wish = Wish {
@@ -62,8 +76,8 @@ fn written(folder: &Path) -> Result<String, FileError> {
 /// Writes types and settings to the project, these for `.luaurc`. What is there already stays.
 pub(super) fn add_to(project: &mut Project, luaurc: &[Wish]) -> Result<(), FileError> {
     project.write_own(".atoll/atoll.d.luau", DEFINITIONS)?;
-    for module in MODULES {
-        project.write_own(&format!(".atoll/{module}.luau"), &format!("return {module}\n"))?;
+    for (module, value) in MODULES {
+        project.write_own(&format!(".atoll/{module}.luau"), &format!("return {value}\n"))?;
     }
     project.merge(".luaurc", luaurc)?;
     project.merge(".vscode/settings.json", &VSCODE)

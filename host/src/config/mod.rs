@@ -9,7 +9,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use self::file::{File, Grant, PermissionTable};
-use crate::cli::{LimitArgs, Mode, PermissionArgs, PermissionsArgs, ReplArgs, RunArgs};
+use crate::cli::{LimitArgs, Mode, PermissionArgs, PermissionsArgs, ReplArgs, RunArgs, TestArgs};
 use crate::limits::{LimitError, Limits};
 use crate::permissions::{Permissions, RuleError};
 
@@ -18,7 +18,7 @@ pub(crate) use self::file::FileError;
 /// All that `atoll run` needs to know.
 #[derive(Debug)]
 pub(crate) struct Config {
-    /// The script's path, as typed; empty for a session.
+    /// The script's path, as typed; empty for a session and for tests.
     pub(crate) script: PathBuf,
     /// What it may do.
     pub(crate) policy: Policy,
@@ -128,6 +128,17 @@ impl Config {
             arguments: args.arguments,
             audit: args.watch.audit,
             learns: args.watch.mode == Mode::Audit,
+        })
+    }
+
+    /// Checks the words of `atoll test` that `atoll run` has too.
+    pub(crate) fn of_tests(args: TestArgs) -> Result<Config, ConfigError> {
+        Config::from_args(RunArgs {
+            script: PathBuf::new(),
+            arguments: args.arguments,
+            permissions: args.permissions,
+            watch: args.watch,
+            limits: args.limits,
         })
     }
 

@@ -131,6 +131,7 @@ impl Builder {
                 },
                 limits: Arc::new(self.limits),
                 console: self.console.unwrap_or_else(|| Arc::new(StandardConsole)),
+                tests: None,
                 resolver: self
                     .resolver
                     .unwrap_or_else(|| Arc::new(SystemResolver::default())),

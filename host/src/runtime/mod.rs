@@ -12,6 +12,7 @@ mod script;
 mod state;
 mod stop;
 mod terminal;
+mod tests;
 mod turns;
 mod usage;
 mod worker;
@@ -29,6 +30,7 @@ pub use script::{Script, ScriptError, ScriptErrorKind};
 pub(crate) use state::State;
 pub use stop::Stop;
 pub(crate) use terminal::{Asked, Input, Terminal};
+pub(crate) use tests::{Fate, Schedule, TestCase, TestLog};
 pub use usage::Usage;
 
 use crate::bindings::generated::ScriptPre;
@@ -46,12 +48,14 @@ pub struct Runtime {
 }
 
 /// What every run of one runtime starts from.
+#[derive(Clone)]
 struct Shared {
     engine: Engine,
     guest: ScriptPre<State>,
     guard: Guard,
     limits: Arc<Limits>,
     console: Arc<dyn Console>,
+    tests: Option<Arc<dyn TestLog>>,
     resolver: Arc<dyn Resolver>,
     terminal: Option<Terminal>,
     trust: Arc<Trust>,
@@ -63,6 +67,18 @@ impl Runtime {
     /// A runtime to be: nothing is allowed, every limit has its default.
     pub fn builder() -> Builder {
         Builder::default()
+    }
+
+    /// The same, with the words of scripts and what becomes of their tests kept in `log`.
+    pub(crate) fn for_tests<L: TestLog + Console + 'static>(&self, log: &Arc<L>) -> Runtime {
+        let shared = Shared {
+            console: log.clone(),
+            tests: Some(log.clone()),
+            ..Shared::clone(&self.shared)
+        };
+        Runtime {
+            shared: Arc::new(shared),
+        }
     }
 
     /// What the runs under way hold right now.

@@ -83,6 +83,12 @@ impl Script {
         }
     }
 
+    /// Has it run as a file of tests: what it names is run after it, and told to the runtime's [`TestLog`](super::TestLog).
+    pub(crate) fn with_tests(mut self) -> Script {
+        self.mode = Mode::Test;
+        self
+    }
+
     /// Gives the script its `process.args`.
     pub fn arguments(mut self, arguments: impl IntoIterator<Item = String>) -> Script {
         self.arguments = arguments.into_iter().collect();

@@ -12,7 +12,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::log_rate::LogRate;
 use super::usage::Gauges;
-use super::{Console, Shared, Terminal};
+use super::{Console, Shared, Terminal, TestLog};
 use crate::limits::Limits;
 use crate::net::dial::Dialer;
 use crate::net::error::Error;
@@ -44,6 +44,8 @@ pub(crate) struct State {
     pub(crate) console: Arc<dyn Console>,
     /// Where it gets the lines of a session.
     pub(crate) terminal: Option<Terminal>,
+    /// Where it tells of its tests, where it is to have some.
+    pub(crate) tests: Option<Arc<dyn TestLog>>,
     /// Bounds what it writes to standard error.
     pub(crate) log_rate: LogRate,
     /// The files that it may read.
@@ -91,6 +93,7 @@ impl State {
             guard: shared.guard.clone(),
             console: shared.console.clone(),
             terminal: shared.terminal.clone(),
+            tests: shared.tests.clone(),
             log_rate: LogRate::new(limits.log_lines),
             project,
             client: Arc::new(Client::new(

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Event, RunError, Script, Shared, Stop, instance};
+use crate::bindings::generated::Mode;
 
 /// Fresh starts that are allowed in one `WINDOW`; a script that needs more would not serve anyway.
 const RESTARTS: usize = 5;
@@ -32,7 +33,11 @@ async fn keep_going(shared: &Shared, script: &Script, stop: &Stop) -> Result<(),
     loop {
         let ended = instance::run(shared, script, &project, stop).await;
         let broken = match ended.result {
-            Err(error @ (RunError::Limit(_) | RunError::Crashed(_))) if ended.was_serving => error,
+            Err(error @ (RunError::Limit(_) | RunError::Crashed(_)))
+                if ended.was_serving && script.mode != Mode::Test =>
+            {
+                error
+            }
             result => return result,
         };
         let now = Instant::now();
