@@ -196,7 +196,7 @@ fn types_of_tests_are_what_a_test_finds() -> Result<(), Failed> {
         ));
         for (name, written) in types {
             let expected = if written == "Expectation" {
-                "Expectation"
+                "userdata"
             } else {
                 "function"
             };
