@@ -29,7 +29,7 @@ pub(crate) struct Libraries {
 /// When the Luau heap is full.
 pub(crate) fn load(lua: &Lua, natives: &Table, mode: Mode) -> mlua::Result<Libraries> {
     let values: Table = chunk(lua, include_str!("prelude/values.luau"))?.call(())?;
-    let core: Table = chunk(lua, include_str!("prelude/core.luau"))?.call(natives)?;
+    let core: Table = chunk(lua, include_str!("prelude/core.luau"))?.call((natives, &values))?;
     let task: Table = chunk(lua, include_str!("prelude/task.luau"))?.call((natives, &core))?;
     let (connect, deliver): (Function, Function) =
         chunk(lua, include_str!("prelude/websocket.luau"))?.call((natives, &core))?;

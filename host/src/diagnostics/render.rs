@@ -21,7 +21,7 @@ const TAB: &str = "    ";
 /// It makes one sign of several, and each terminal has a width of its own for that; without it there are several.
 const JOINER: char = '\u{200d}';
 
-/// Lines of a message that stand behind the source and not before it.
+/// How lines of a message begin that stand behind the source, with those that follow, and not before it.
 const NOTES: [&str; 3] = ["  required from ", "  caused by: ", "  …"];
 
 impl Diagnostic {
@@ -36,16 +36,17 @@ impl Diagnostic {
         let message = self.message_with_column();
         let mut lines = message.split('\n');
         let mut text = style.paint(Role::Message, &clean(lines.next().unwrap_or_default()));
-        let (notes, more): (Vec<&str>, Vec<&str>) =
-            lines.partition(|line| NOTES.iter().any(|note| line.starts_with(note)));
-        for line in more {
+        let mut source = Some(excerpts(&self.excerpts, &message, style));
+        for line in lines {
+            let is_note = NOTES.iter().any(|note| line.starts_with(note));
+            if is_note && let Some(source) = source.take() {
+                text.push_str(&source);
+            }
             // What a message makes of lines stays apart from what we say.
-            text.push_str(&format!("\n    {}", clean(line)));
+            let indent = if is_note { "" } else { "    " };
+            text.push_str(&format!("\n{indent}{}", clean(line)));
         }
-        text.push_str(&excerpts(&self.excerpts, &message, style));
-        for note in notes {
-            text.push_str(&format!("\n{}", clean(note)));
-        }
+        text.push_str(&source.unwrap_or_default());
         if let Some(origin) = &self.origin {
             text.push_str(&format!("\n  in: {}", clean(origin)));
         }
