@@ -1,6 +1,7 @@
 //! One run of one script: a fresh store and instance, driven to its end, and thrown away whole.
 
 use std::future::poll_fn;
+use std::num::NonZeroU8;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,9 @@ pub enum RunError {
     /// The script's own error: it is the script's author's to mend.
     #[error(transparent)]
     Script(ScriptError),
+    /// It ended itself, with this exit code; with 0 it ended well.
+    #[error("the script ended itself with exit code {0}")]
+    Exited(NonZeroU8),
     /// A limit ended it: the text names the limit, and how to raise it.
     #[error("{0}")]
     Limit(String),
@@ -47,6 +51,11 @@ const OWN_HANDLES: usize = 10_000;
 #[derive(Debug, thiserror::Error)]
 #[error("the guest did not wait for {0:?}")]
 struct Spinning(Duration);
+
+/// The trap of a guest whose script has ended the program with this exit code.
+#[derive(Debug, thiserror::Error)]
+#[error("the script ended itself with exit code {0}")]
+pub(crate) struct Exited(pub(crate) u8);
 
 /// How one instance ended.
 pub(super) struct Ended {
@@ -84,10 +93,16 @@ pub(super) async fn run(shared: &Shared, script: &Script, project: &Arc<Project>
         None => (Err(RunError::Stopped), None),
         Some(Ok(Ok(()))) => (Ok(()), None),
         Some(Ok(Err(error))) => (Err(RunError::Script(script.with_excerpt(error))), None),
-        Some(Err(error)) => {
-            let (error, reason) = classify(error, store.data().memory.denied, limits, &last_words);
-            (Err(error), reason)
-        }
+        Some(Err(error)) => match error.downcast_ref() {
+            Some(Exited(code)) => (
+                NonZeroU8::new(*code).map_or(Ok(()), |code| Err(RunError::Exited(code))),
+                None,
+            ),
+            None => {
+                let (error, reason) = classify(error, store.data().memory.denied, limits, &last_words);
+                (Err(error), reason)
+            }
+        },
     };
     match (&result, killed) {
         (Err(error), Some(reason)) => shared.observer.instance_killed(&script.name, reason, error),

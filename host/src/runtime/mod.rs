@@ -21,6 +21,7 @@ use wasmtime::Engine;
 pub use builder::{BuildError, Builder};
 pub(crate) use console::tell;
 pub use console::{Console, Event, Output, StandardConsole};
+pub(crate) use instance::Exited;
 pub use instance::RunError;
 pub use script::{Script, ScriptError, ScriptErrorKind};
 pub(crate) use state::State;
