@@ -9,6 +9,7 @@
 
 mod cli;
 mod client;
+mod counters;
 mod docs;
 mod embed;
 mod errors;
@@ -60,6 +61,7 @@ fn trials() -> Result<Vec<Trial>, Failed> {
     let mut trials = harness::case::trials()?;
     trials.extend(cli::trials());
     trials.extend(client::trials());
+    trials.extend(counters::trials());
     trials.extend(docs::trials()?);
     trials.extend(embed::trials());
     trials.extend(errors::trials());

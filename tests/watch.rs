@@ -133,7 +133,7 @@ fn a_change_of_the_config_starts_it_afresh() -> Result<(), Failed> {
 fn an_error_is_told_and_mended() -> Result<(), Failed> {
     let project = Project::new("error", "print('one'")?;
     let running = project.run(&[])?;
-    running.wait_stderr("error: main.luau:1: ")?;
+    running.wait_stderr("error: main.luau:1:12: ")?;
     running.wait_stderr("waiting for a change\n")?;
     project.write("main.luau", "error('at run time')")?;
     running.wait_stderr("error: main.luau:1: at run time")?;

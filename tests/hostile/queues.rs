@@ -251,7 +251,7 @@ fn texts_without_end() -> Result<(), Failed> {
         .play(&guest)?;
     ended
         .returned(&format!("{}1\n", "14\n".repeat(7)))?
-        .within(3 * 128)?
+        .within(4 * 128)?
         .in_time(Duration::from_secs(10))?;
     Ok(())
 }

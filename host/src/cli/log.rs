@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-use super::args::{LogArgs, LogFormat};
+use super::flags::{LogArgs, LogFormat};
 use super::lines::{Lines, Sink};
 
 /// Starts the log where one is asked for, by the flag or by `RUST_LOG`.

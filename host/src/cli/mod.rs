@@ -7,6 +7,7 @@ mod about;
 mod access_log;
 mod args;
 mod audit;
+mod flags;
 mod folders;
 mod init;
 mod lines;
@@ -32,9 +33,10 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser};
 
 pub(crate) use args::{
-    Args, Command, CompletionsArgs, InitArgs, LimitArgs, ManArgs, Mode, PermissionArgs, PermissionsArgs,
-    ReplArgs, ReporterKind, RunArgs, TestArgs, TrafficArgs, TypesArgs,
+    Args, Command, CompletionsArgs, InitArgs, ManArgs, PermissionsArgs, ReplArgs, ReporterKind, RunArgs,
+    TestArgs, TypesArgs,
 };
+pub(crate) use flags::{LimitArgs, Mode, PermissionArgs, TrafficArgs};
 
 use crate::config::Config;
 use crate::diagnostics::{Diagnostic, tell};

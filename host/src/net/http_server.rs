@@ -231,9 +231,8 @@ impl Server {
         });
         let (local, lease) = (listener.local_addr(), listener.lease());
         tracing::info!(target: HTTP, address = %local, secure = shared.tls.is_some(), "listening");
-        shared
-            .tasks
-            .spawn(accept(listener, shared.clone(), sender, place));
+        let server = accept(listener, shared.clone(), sender, place);
+        shared.tasks.spawn(server);
         Ok(Server {
             local,
             lease,
@@ -392,11 +391,8 @@ async fn accept(
                 _connected: shared.observer.connected(peer.ip()),
             };
             let visit = Visit::new(peer.ip(), shared.clone(), sender.clone());
-            let server = server.clone();
-            shared.tasks.spawn(async move {
-                connection::serve(stream, visit, place).await;
-                drop(server);
-            });
+            let places = (place, server.clone());
+            shared.tasks.spawn(connection::serve(stream, visit, places));
         }
     };
     shared.closing.run_until_cancelled(every_connection).await;

@@ -13,7 +13,7 @@ use tokio_io_timeout::TimeoutStream;
 use super::super::error::HEADER_BYTES;
 use super::super::stream::Stream;
 use super::answer::{self, Visit};
-use super::{Place, http2};
+use super::http2;
 use crate::observe::HTTP;
 
 /// Bytes of a head beyond the limit that are still read, to answer it with a reason and not a bare status.
@@ -28,8 +28,8 @@ const LINGER: Duration = Duration::from_secs(1);
 /// A connection's bytes. A client that does not take its response may not keep the connection for ever.
 pub(super) type Io = Pin<Box<TimeoutStream<Stream>>>;
 
-/// Serves one connection to its end; `place` is its place among those that the server may have.
-pub(super) async fn serve(stream: TcpStream, visit: Visit, place: Place) {
+/// Serves one connection to its end; `places` are those that it takes as long as it lasts.
+pub(super) async fn serve(stream: TcpStream, visit: Visit, places: impl Send + 'static) {
     let visit = Arc::new(visit);
     let shared = visit.shared.clone();
     let timeout = shared.options.timeout;
@@ -55,11 +55,11 @@ pub(super) async fn serve(stream: TcpStream, visit: Visit, place: Place) {
     if is_http2 {
         http2::serve(io, visit).await;
     } else {
-        serve_http1(io, visit, place).await;
+        serve_http1(io, visit, places).await;
     }
 }
 
-async fn serve_http1(io: Io, visit: Arc<Visit>, place: Place) {
+async fn serve_http1(io: Io, visit: Arc<Visit>, places: impl Send + 'static) {
     let shared = visit.shared.clone();
     let head = usize::try_from(shared.limits.header_bytes).unwrap_or(usize::MAX);
     let mut connection = http1::Builder::new()
@@ -88,7 +88,7 @@ async fn serve_http1(io: Io, visit: Arc<Visit>, place: Place) {
         let signals = shared.signals();
         shared.tasks.spawn(async move {
             pending.run(io, parts.read_buf, Some(signals)).await;
-            drop(place);
+            drop(places);
         });
         return;
     }
