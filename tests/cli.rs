@@ -191,7 +191,7 @@ fn source_of_any_bytes() -> Result<(), Failed> {
     ] {
         let finished = Atoll::source("bytes_bad", source, [""; 0])?.finish()?;
         finished.expect_code(1)?;
-        if !finished.err().starts_with("error: main.luau:1: ") {
+        if !finished.err().starts_with("error: main.luau:1:") {
             return Err(format!("{source:?}: {}", finished.err()).into());
         }
     }
@@ -208,7 +208,7 @@ fn nothing_of_a_source_is_skipped() -> Result<(), Failed> {
     for source in [&b"print('seen')\0 hidden ("[..], b"\0", b"print('seen') --\0"] {
         let finished = Atoll::source("nul", source, [""; 0])?.finish()?;
         finished.expect_code(1)?;
-        if !finished.err().starts_with("error: main.luau:1: ") || !finished.out().is_empty() {
+        if !finished.err().starts_with("error: main.luau:1:") || !finished.out().is_empty() {
             return Err(format!("{source:?}: {}{}", finished.out(), finished.err()).into());
         }
     }

@@ -93,7 +93,9 @@ fn names_as_typed_from_anywhere() -> Result<(), Failed> {
     ] {
         let finished = run(&folder.join(from), &[typed])?;
         finished.expect_code(1)?;
-        let expected = format!("error: {shown}:1: here\n  required from {typed}:1\n");
+        let expected = format!(
+            "error: {shown}:1: here\n  1 | error('here')\n    | ^^^^^^^^^^^^^\n  required from {typed}:1\n  at {shown}:1\n"
+        );
         if !finished.err().starts_with(&expected) {
             return Err(format!("{from}: {typed}: {}", finished.err()).into());
         }
