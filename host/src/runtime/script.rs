@@ -191,7 +191,8 @@ impl std::error::Error for ScriptError {}
 
 #[cfg(test)]
 mod tests {
-    use super::plain;
+    use super::*;
+    use crate::runtime::chunks::Chunks;
 
     #[test]
     fn names_as_paths() {
@@ -205,5 +206,28 @@ mod tests {
         for (name, path) in table {
             assert_eq!(plain(name), path, "{name}");
         }
+    }
+
+    #[test]
+    fn an_embedder_gets_text_and_the_source_by_parts() {
+        let script = Script::new("m.luau", "local t\nt.x = '\u{1b}[31m'\n");
+        let chunks = Chunks::new(&script, Arc::new(script.project(&Limits::default())));
+        let error = ScriptError {
+            kind: ScriptErrorKind::Runtime,
+            origin: "request handler for GET /".to_owned(),
+            message: "m.luau:2: attempt to index nil with 'x'".to_owned(),
+            trace: "m.luau:2 function f\nm.luau:7".to_owned(),
+            excerpts: Vec::new(),
+        }
+        .locate(&chunks);
+        let excerpt = &error.excerpts[0];
+        assert_eq!((excerpt.file.as_str(), excerpt.line), ("m.luau", 2));
+        assert_eq!(excerpt.text, "t.x = '\u{1b}[31m'");
+        assert_eq!(excerpt.marks[0].bytes, 2..3);
+        assert_eq!(
+            error.to_string(),
+            "m.luau:2:3: attempt to index nil with 'x'\n  2 | t.x = '\\x1b[31m'\n    |   ^ t is nil\n  \
+             in: request handler for GET /\n  at m.luau:2 function f\n  at m.luau:7"
+        );
     }
 }
