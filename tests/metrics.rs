@@ -1,15 +1,13 @@
-//! `--metrics` and `Runtime::metrics`: after known traffic every number is what it must be.
+//! `--metrics`: after known traffic every number is what it must be.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use atoll::observe::{Both, Counted};
-use atoll::{Limits, Permissions, Runtime, Script, Stop};
+use atoll::Runtime;
 use libtest_mimic::{Failed, Trial};
 
-use crate::embed::Lines;
-use crate::harness::child::{Atoll, Running};
+use crate::harness::child::{Atoll, Running, scratch};
 use crate::harness::http::{self, Connection, get};
 use crate::harness::peer::Peer;
 use crate::harness::websocket::Client;
@@ -57,8 +55,6 @@ pub(crate) fn trials() -> Vec<Trial> {
         the_endpoint_tells_nothing_else,
         scripts_cannot_reach_it,
         every_metric_is_documented,
-        an_embedder_reads_the_same,
-        two_runtimes_count_apart,
     ]
 }
 
@@ -356,7 +352,11 @@ fn names(text: &str) -> Vec<String> {
 }
 
 fn every_metric_is_documented() -> Result<(), Failed> {
-    let text = Runtime::builder().build()?.metrics().to_prometheus();
+    let text = Runtime::builder()
+        .cache(scratch())
+        .build()?
+        .metrics()
+        .to_prometheus();
     let page = std::fs::read_to_string(root().join("docs/observability.md"))?;
     let rows = page.lines().filter_map(|line| line.strip_prefix("| `atoll_"));
     let documented: Vec<String> = rows
@@ -369,55 +369,5 @@ fn every_metric_is_documented() -> Result<(), Failed> {
         assert_eq!(text.matches(&help).count(), 1, "{name}");
     }
     Scrape::parse(&text)?;
-    Ok(())
-}
-
-fn executor() -> Result<tokio::runtime::Runtime, Failed> {
-    Ok(tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?)
-}
-
-fn an_embedder_reads_the_same() -> Result<(), Failed> {
-    let limits = Limits {
-        run: Duration::from_millis(50),
-        grace: Duration::from_millis(50),
-        ..Limits::default()
-    };
-    let runtime = Runtime::builder()
-        .permissions(Permissions::none().allow_listen(["127.0.0.1".parse()?]))
-        .limits(limits)
-        .console(Lines::default())
-        .build()?;
-    let executor = executor()?;
-    let denied = Script::new("denied.luau", "net.request('http://127.0.0.1:1/')");
-    executor.block_on(runtime.run(&denied))?;
-    let spinning = "while true do pcall(function() while true do end end) end";
-    let ended = executor.block_on(runtime.run(&Script::new("spinning.luau", spinning)));
-    assert!(ended.is_err());
-    let metrics = runtime.metrics();
-    assert_eq!(metrics.usage, runtime.usage());
-    assert_eq!((metrics.instances, metrics.usage.instances), (2, 0));
-    assert_eq!(
-        metrics.denied,
-        [("net.request", 1), ("net.websocket", 0), ("net.serve", 0)]
-    );
-    assert!(metrics.killed.contains(&("run", 1)) && metrics.limit_hits.contains(&("run", 1)));
-    assert_eq!(metrics.outgoing.over, [("GET", "PermissionDenied".to_owned(), 1)]);
-    assert_eq!(metrics.outgoing.times.count(), 1);
-    assert_eq!(
-        (metrics.connections, metrics.messages),
-        (Counted::default(), Both::default())
-    );
-    Ok(())
-}
-
-fn two_runtimes_count_apart() -> Result<(), Failed> {
-    let build = || Runtime::builder().console(Lines::default()).build();
-    let (one, other) = (build()?, build()?);
-    let script = Script::new("denied.luau", "net.request('http://127.0.0.1:1/')");
-    executor()?.block_on(one.run_until(&script, &Stop::new()))?;
-    assert_eq!((one.metrics().instances, other.metrics().instances), (1, 0));
-    assert!(other.metrics().outgoing.over.is_empty());
     Ok(())
 }

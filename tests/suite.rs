@@ -28,6 +28,7 @@ mod stress;
 mod tidy;
 mod tls;
 mod types;
+mod watch;
 mod websocket;
 
 use std::process::ExitCode;
@@ -74,6 +75,7 @@ fn trials() -> Result<Vec<Trial>, Failed> {
     trials.extend(tidy::trials());
     trials.extend(tls::trials());
     trials.extend(types::trials());
+    trials.extend(watch::trials());
     trials.extend(websocket::trials());
     Ok(trials)
 }
