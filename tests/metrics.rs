@@ -353,7 +353,7 @@ fn names(text: &str) -> Vec<String> {
 
 fn every_metric_is_documented() -> Result<(), Failed> {
     let text = Runtime::builder()
-        .cache(scratch())
+        .cache(scratch().join("atoll"))
         .build()?
         .metrics()
         .to_prometheus();

@@ -38,7 +38,7 @@ fn an_embedder_reads_metrics() -> Result<(), Failed> {
         .permissions(Permissions::none().allow_listen(["127.0.0.1".parse()?]))
         .limits(limits)
         .console(Lines::default())
-        .cache(scratch())
+        .cache(scratch().join("atoll"))
         .build()?;
     let executor = executor()?;
     let denied = Script::new("denied.luau", "net.request('http://127.0.0.1:1/')");
@@ -67,7 +67,7 @@ fn two_runtimes_count_apart() -> Result<(), Failed> {
     let build = || {
         Runtime::builder()
             .console(Lines::default())
-            .cache(scratch())
+            .cache(scratch().join("atoll"))
             .build()
     };
     let (one, other) = (build()?, build()?);
@@ -100,7 +100,7 @@ fn an_embedder_has_its_own_access_log() -> Result<(), Failed> {
         .permissions(Permissions::none().allow_listen(["127.0.0.1".parse()?]))
         .console(lines.clone())
         .access_log(kept.clone())
-        .cache(scratch())
+        .cache(scratch().join("atoll"))
         .build()?;
     let script = Script::new(
         "server.luau",
