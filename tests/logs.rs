@@ -4,13 +4,10 @@ use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 
-use atoll::{Access, AccessLog, Permissions, Runtime, Script, Stop};
 use libtest_mimic::{Failed, Trial};
 use serde_json::Value;
 
-use crate::embed::Lines;
 use crate::harness::child::{Atoll, Running, scratch};
 use crate::harness::http::{Connection, get};
 use crate::harness::matching::compare;
@@ -30,7 +27,6 @@ pub(crate) fn trials() -> Vec<Trial> {
         the_access_log_of_known_traffic,
         an_access_log_that_cannot_be_written_holds_nothing_up,
         an_access_log_that_nobody_reads_holds_nothing_up,
-        an_embedder_has_its_own_access_log,
     ]
 }
 
@@ -312,67 +308,5 @@ fn an_access_log_that_nobody_reads_holds_nothing_up() -> Result<(), Failed> {
     let finished = child.finish()?;
     drop(reader);
     finished.expect_code(130)?;
-    Ok(())
-}
-
-/// Keeps the records, and refuses the second.
-#[derive(Clone, Default)]
-struct Kept(Arc<Mutex<Vec<String>>>);
-
-impl AccessLog for Kept {
-    fn record(&self, access: &Access<'_>) -> io::Result<()> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let target = access.line.map_or("-", |line| line.target);
-        kept.push(format!("{target} {} {}", access.status, access.sent));
-        match kept.len() {
-            2 => Err(io::ErrorKind::StorageFull.into()),
-            _ => Ok(()),
-        }
-    }
-}
-
-fn an_embedder_has_its_own_access_log() -> Result<(), Failed> {
-    let (kept, lines) = (Kept::default(), Lines::default());
-    let runtime = Runtime::builder()
-        .permissions(Permissions::none().allow_listen(["127.0.0.1".parse()?]))
-        .console(lines.clone())
-        .access_log(kept.clone())
-        .build()?;
-    let script = Script::new(
-        "server.luau",
-        "local _, server = net.serve({ port = 0, address = '127.0.0.1', request = function() return 'hello' end })
-         print(server.port)",
-    );
-    let stop = Stop::new();
-    let (runner, told) = (runtime.clone(), stop.clone());
-    let executor = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    executor.block_on(async {
-        let client = async {
-            let port = loop {
-                let text = lines.text();
-                match text.lines().find_map(|line| line.parse::<u16>().ok()) {
-                    Some(port) => break port,
-                    None => tokio::task::yield_now().await,
-                }
-            };
-            let asked = tokio::task::spawn_blocking(move || {
-                ["/one?x", "/two", "/three"]
-                    .map(|path| get(([127, 0, 0, 1], port).into(), path).map(|m| m.status()))
-            });
-            let asked = asked.await;
-            told.stop();
-            asked
-        };
-        let (_, asked) = tokio::join!(runner.run_until(&script, &stop), client);
-        for status in asked? {
-            assert_eq!(status?, 200);
-        }
-        Ok::<_, Failed>(())
-    })?;
-    let kept = kept.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    assert_eq!(kept, ["/one?x 200 5", "/two 200 5", "/three 200 5"]);
-    assert_eq!(runtime.metrics().access_lines_lost, 1);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `--metrics` and `Runtime::metrics`: after known traffic every number is what it must be.
+//! `--metrics`: after known traffic every number is what it must be.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use atoll::Runtime;
 use libtest_mimic::{Failed, Trial};
 
-use crate::harness::child::{Atoll, Running};
+use crate::harness::child::{Atoll, Running, scratch};
 use crate::harness::http::{self, Connection, get};
 use crate::harness::peer::Peer;
 use crate::harness::websocket::Client;
@@ -352,7 +352,11 @@ fn names(text: &str) -> Vec<String> {
 }
 
 fn every_metric_is_documented() -> Result<(), Failed> {
-    let text = Runtime::builder().build()?.metrics().to_prometheus();
+    let text = Runtime::builder()
+        .cache(scratch().join("atoll"))
+        .build()?
+        .metrics()
+        .to_prometheus();
     let page = std::fs::read_to_string(root().join("docs/observability.md"))?;
     let rows = page.lines().filter_map(|line| line.strip_prefix("| `atoll_"));
     let documented: Vec<String> = rows

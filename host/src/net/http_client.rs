@@ -29,6 +29,9 @@ use crate::limits::Limits;
 use crate::observe::{Observer, Outgoing};
 use crate::permissions::{self, Scheme, Target};
 
+/// Bytes of a method that is looked at before the limits are.
+const LONGEST_METHOD: usize = 64;
+
 /// What requests say of their sender unless the script says otherwise.
 pub(super) const USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("Atoll/", env!("CARGO_PKG_VERSION")));
@@ -104,7 +107,12 @@ impl Client {
     ///
     /// Cancel safety: dropping the future closes the connection; the peer may have seen the request.
     pub(crate) async fn send(&self, request: Request) -> Result<Response, Error> {
-        let (known, sent) = (method(&request.method).ok(), request.content.len() as u64);
+        // What is no method may be as long as the guest's memory.
+        let known = match request.method.len() {
+            0..=LONGEST_METHOD => method(&request.method).ok(),
+            _ => None,
+        };
+        let sent = request.content.len() as u64;
         let mut account = Outgoing::begin(&self.observer, known, &request.url, sent);
         match self.send_within_limits(request, &mut account).await {
             Ok(mut response) => {

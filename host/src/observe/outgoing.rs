@@ -16,6 +16,9 @@ use crate::net::http_client::parse;
 /// What a request came to that was given up, or whose script was ended.
 pub(crate) const CANCELLED: &str = "Cancelled";
 
+/// Bytes of a URL that is looked at: one that is refused may be as long as the guest's memory.
+const LONGEST_URL: usize = 64 << 10;
+
 /// A request under way. Dropped, it is over.
 pub(crate) struct Outgoing {
     observer: Arc<Observer>,
@@ -131,6 +134,9 @@ impl Drop for Outgoing {
 
 /// `scheme://host:port` of a URL, nothing for what is none: what comes behind may have credentials in it.
 pub(super) fn origin(url: &str) -> String {
+    if url.len() > LONGEST_URL {
+        return String::new();
+    }
     parse(url).map(|url| origin_of(&url)).unwrap_or_default()
 }
 

@@ -97,15 +97,15 @@ impl Connector {
     ///
     /// Cancel safety: dropping the future closes the connection.
     pub(crate) async fn open(&self, request: Request) -> Result<Socket, Error> {
-        let url = request.url.clone();
-        let opened = self.open_within_limits(request).await;
+        let opened = self.open_within_limits(&request).await;
         if let Err(error) = &opened {
-            self.observer.unopened(&url, error.code(), error.limit_met());
+            self.observer
+                .unopened(&request.url, error.code(), error.limit_met());
         }
         opened
     }
 
-    async fn open_within_limits(&self, request: Request) -> Result<Socket, Error> {
+    async fn open_within_limits(&self, request: &Request) -> Result<Socket, Error> {
         let _handshaking = self
             .outgoing
             .try_acquire()
@@ -119,7 +119,7 @@ impl Connector {
         let start: Vec<_> = std::iter::once(&*request.url).chain(protocols).collect();
         headers::check_given(&start, &request.headers, &self.limits)?;
         let timeout = request.timeout;
-        let handshake = self.shake_hands(&request);
+        let handshake = self.shake_hands(request);
         let (protocol, answer) = match Instant::now().checked_add(timeout) {
             None => handshake.await?,
             Some(deadline) => tokio::time::timeout_at(deadline, handshake)
@@ -133,7 +133,7 @@ impl Connector {
             &self.limits,
             Account {
                 observer: self.observer.clone(),
-                party: Party::Server(request.url),
+                party: Party::Server(request.url.clone()),
             },
         );
         self.tasks.spawn(async move {
