@@ -7,6 +7,7 @@
     reason = "the peers and clients of the tests are real sockets"
 )]
 
+mod check;
 mod cli;
 mod client;
 mod embed;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
 
 fn trials() -> Result<Vec<Trial>, Failed> {
     let mut trials = harness::case::trials()?;
+    trials.extend(check::trials());
     trials.extend(cli::trials());
     trials.extend(client::trials());
     trials.extend(embed::trials());

@@ -47,6 +47,7 @@ pub(crate) async fn run(program: Program) -> Result<(), ScriptError> {
 
     let main = match program.mode {
         Mode::Script => load(&lua, &program)?,
+        Mode::Check => return load(&lua, &program).map(drop),
         Mode::Session => lua.create_thread(session).map_err(not_started)?,
     };
     {

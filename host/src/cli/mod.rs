@@ -6,6 +6,7 @@
 mod about;
 mod args;
 mod audit;
+mod check;
 mod folders;
 mod init;
 mod permissions;
@@ -25,8 +26,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser};
 
 pub(crate) use args::{
-    Args, Command, CompletionsArgs, InitArgs, LimitArgs, ManArgs, Mode, PermissionArgs, PermissionsArgs,
-    ReplArgs, RunArgs, TypesArgs,
+    Args, CheckArgs, Command, CompletionsArgs, Format, InitArgs, LimitArgs, ManArgs, Mode, PermissionArgs,
+    PermissionsArgs, ReplArgs, RunArgs, TypesArgs,
 };
 
 use crate::config::Config;
@@ -77,6 +78,7 @@ fn perform(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     };
     run::log(args.log.as_deref());
     match args.command {
+        Command::Check(args) => check::run(&args),
         Command::Completions(args) => about::completions(&args),
         Command::Init(args) => init::create(&args),
         Command::Man(args) => about::man(&args),
