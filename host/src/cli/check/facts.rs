@@ -91,10 +91,13 @@ fn without_consequences(mut errors: Vec<Found>, text: &str) -> Vec<Found> {
     let mut kept = Vec::new();
     for error in errors {
         let line = line(&error);
-        let is_near = last.is_some_and(|last| line <= last + 1);
-        let is_same_line = last == Some(line);
+        let is_consequence = match last {
+            Some(last) if line == last => true,
+            Some(last) => line == last + 1 && error.text.starts_with("unexpected "),
+            None => false,
+        };
         last = Some(line);
-        if !is_same_line && !(is_near && error.text.starts_with("unexpected ")) {
+        if !is_consequence {
             kept.push(error);
         }
     }
