@@ -7,6 +7,7 @@
     reason = "the peers and clients of the tests are real sockets"
 )]
 
+mod changes;
 mod check;
 mod cli;
 mod client;
@@ -27,7 +28,6 @@ mod stress;
 mod tidy;
 mod tls;
 mod types;
-mod watch;
 mod websocket;
 
 use std::process::ExitCode;
@@ -54,6 +54,7 @@ fn main() -> ExitCode {
 
 fn trials() -> Result<Vec<Trial>, Failed> {
     let mut trials = harness::case::trials()?;
+    trials.extend(changes::trials());
     trials.extend(check::trials());
     trials.extend(cli::trials());
     trials.extend(client::trials());
@@ -73,7 +74,6 @@ fn trials() -> Result<Vec<Trial>, Failed> {
     trials.extend(tidy::trials());
     trials.extend(tls::trials());
     trials.extend(types::trials());
-    trials.extend(watch::trials());
     trials.extend(websocket::trials());
     Ok(trials)
 }
