@@ -28,6 +28,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         a_slow_resolver_times_out,
         two_runtimes_share_nothing,
         a_run_can_be_stopped,
+        a_script_ends_itself,
         a_heavy_script_that_waits_gives_up_its_turn,
     ]
 }
@@ -296,6 +297,22 @@ fn a_run_can_be_stopped() -> Result<(), Failed> {
         .await
     })??;
     assert!(matches!(ended, Err(RunError::Stopped)), "{ended:?}");
+    Ok(())
+}
+
+fn a_script_ends_itself() -> Result<(), Failed> {
+    let (runtime, lines) = runtime(Permissions::none(), Table::default(), Limits::default())?;
+    for (code, expected) in [(0, None), (1, Some(1)), (255, Some(255))] {
+        let source = format!("task.defer(print, 'after') print({code}) process.exit({code})");
+        let ended = block_on(runtime.run(&Script::new("main.luau", source)))?;
+        let found = match &ended {
+            Ok(()) => None,
+            Err(RunError::Exited(code)) => Some(code.get()),
+            Err(_) => return Err(format!("{ended:?}").into()),
+        };
+        assert_eq!(found, expected);
+    }
+    assert_eq!(lines.text(), "0\n1\n255\n");
     Ok(())
 }
 

@@ -69,6 +69,7 @@ fn init_makes_a_project_that_runs() -> Result<(), Failed> {
     assert_eq!(
         finished.out(),
         "wrote      main.luau\nwrote      atoll.toml\nwrote      .atoll/atoll.d.luau\n\
+         wrote      .atoll/base64.luau\nwrote      .atoll/crypto.luau\nwrote      .atoll/json.luau\n\
          wrote      .atoll/net.luau\nwrote      .atoll/process.luau\nwrote      .atoll/task.luau\n\
          wrote      .luaurc\nwrote      .vscode/settings.json\n\n\
          Next:\n  cd new/hello\n  atoll run main.luau --config atoll.toml\n  curl http://127.0.0.1:8080/\n\n\

@@ -11,4 +11,6 @@
 
 wit_bindgen::generate!({ path: "../wit", world: "script" });
 
-pub(crate) use atoll::net::{console, http_client, http_server, modules, terminal, timer, types, websocket};
+pub(crate) use atoll::net::{
+    console, http_client, http_server, modules, process, terminal, timer, types, websocket,
+};

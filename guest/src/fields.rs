@@ -155,6 +155,22 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// The table of options that `call` was given, if any.
+///
+/// # Errors
+///
+/// Something else was given.
+pub(crate) fn options_of<'a>(call: &str, options: &'a Value) -> Result<Option<&'a Table>, Problem> {
+    match options {
+        Value::Nil => Ok(None),
+        Value::Table(table) => Ok(Some(table)),
+        other => Err(Problem(format!(
+            "{call}: the options must be a table, got {}",
+            shown(other)
+        ))),
+    }
+}
+
 /// The number where it is whole, not negative and exact.
 pub(crate) fn whole_number(value: &Value) -> Option<u64> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -178,7 +194,10 @@ pub(crate) fn shown(value: &Value) -> String {
         Value::Boolean(given) => given.to_string(),
         Value::Integer(given) => given.to_string(),
         Value::Number(given) if given.is_nan() => "nan".to_owned(),
+        // Not with all the digits of 1e300.
+        Value::Number(given) if given.abs() >= 1e17 => format!("{given:?}"),
         Value::Number(given) => given.to_string(),
+        Value::LightUserData(_) => "json.null".to_owned(),
         Value::String(given) => {
             let text = given.to_string_lossy();
             let cut: String = text.chars().take(LONGEST_SHOWN).collect();
@@ -230,6 +249,10 @@ mod tests {
             (Value::Nil, "nil"),
             (Value::Boolean(true), "true"),
             (Value::Number(1.5), "1.5"),
+            (Value::Number(4294967296.0), "4294967296"),
+            (Value::Number(1e300), "1e300"),
+            (Value::Number(f64::INFINITY), "inf"),
+            (Value::NULL, "json.null"),
             (Value::Number(f64::NAN), "nan"),
         ];
         for (value, expected) in table {

@@ -7,7 +7,17 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use mlua::prelude::LuaString;
 use mlua::{Lua, Table};
+
+use crate::content::no_memory;
+use crate::problem::Problem;
+
+/// Bytes that reading and compiling a line of a session may take where the heap is full.
+const ROOM_FOR_LINE: usize = 64 * 1024;
+
+/// Bytes by which lines may pass the limit, all together.
+const OVERDRAFT: usize = 1024 * 1024;
 
 /// The Luau heap and what is known of its garbage.
 pub(crate) struct Heap {
@@ -43,8 +53,42 @@ impl Heap {
         self.collect(lua, self.limit / 4 * 3, coming, self.limit / 16);
     }
 
+    /// Bytes that it may hold.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Leaves room for a line of a session, whatever the heap is full of: how else would a person empty it.
+    pub(crate) fn leave_room_for_line(&self, lua: &Lua) {
+        let wanted = lua.used_memory().saturating_add(ROOM_FOR_LINE);
+        let limit = wanted.clamp(self.limit, self.limit.saturating_add(OVERDRAFT));
+        // Only a state of somebody else's could refuse it.
+        let _ = lua.set_memory_limit(limit);
+    }
+
+    /// Runs `work`, which makes Luau values of at most `coming` bytes. Where those surely fit, it is spared the protected calls
+    /// that a limit costs.
+    pub(crate) fn with_room<T>(&self, lua: &Lua, coming: usize, work: impl FnOnce() -> T) -> T {
+        self.make_room(lua, coming);
+        let _unlimited = (lua.used_memory().saturating_add(coming) < self.limit).then(|| Unlimited::new(lua));
+        work()
+    }
+
+    /// A Luau string, the result of `call`.
+    ///
+    /// # Errors
+    ///
+    /// It does not fit the heap.
+    pub(crate) fn string(&self, lua: &Lua, call: &str, bytes: &[u8]) -> Result<LuaString, Problem> {
+        self.make_room(lua, bytes.len());
+        lua.create_string(bytes).map_err(|_| {
+            self.after_failure(lua);
+            no_memory(call)
+        })
+    }
+
     /// Collects garbage after an allocation failed, if there may be any.
-    fn after_failure(&self, lua: &Lua) {
+    pub(crate) fn after_failure(&self, lua: &Lua) {
         self.ran_full.set(true);
         self.collect(lua, self.limit / 4, 0, 64 * 1024);
     }
@@ -59,6 +103,29 @@ impl Heap {
         // A finaliser that fails changes nothing here: there are none but Rust's destructors.
         let _ = lua.gc_collect();
         self.floor.set(lua.used_memory());
+    }
+}
+
+/// The heap's limit taken away; dropped, it is back.
+struct Unlimited<'a> {
+    lua: &'a Lua,
+    /// What it was; none where there is nothing to put back.
+    limit: Option<usize>,
+}
+
+impl<'a> Unlimited<'a> {
+    fn new(lua: &'a Lua) -> Self {
+        let limit = lua.set_memory_limit(0).ok();
+        Self { lua, limit }
+    }
+}
+
+impl Drop for Unlimited<'_> {
+    fn drop(&mut self) {
+        if let Some(limit) = self.limit {
+            // It worked a moment ago.
+            let _ = self.lua.set_memory_limit(limit);
+        }
     }
 }
 

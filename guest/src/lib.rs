@@ -5,15 +5,22 @@
 //! decides nothing about permissions.
 //!
 //! Reading order: [`vm`] builds the virtual machine, [`scheduler`] parks and resumes coroutines,
-//! [`prelude`] is the Luau half of every function that waits, [`task`], [`net`] and [`require`] are the Rust halves.
+//! [`prelude`] is the Luau half of every function that waits or throws; [`task`], [`net`], [`require`], [`json`], [`base64`], [`crypto`] and
+//! [`process`] are the Rust halves.
 
+mod base64;
+mod base64_options;
 mod bindings;
 mod console;
+mod content;
+mod crypto;
 mod fields;
 mod heap;
+mod json;
 mod net;
 mod prelude;
 mod problem;
+mod process;
 mod require;
 mod scheduler;
 mod session;

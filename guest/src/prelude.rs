@@ -26,15 +26,18 @@ pub(crate) struct Libraries {
 /// # Errors
 ///
 /// When the Luau heap is full.
-pub(crate) fn load(lua: &Lua, natives: &Table, process: &Table) -> mlua::Result<Libraries> {
+pub(crate) fn load(lua: &Lua, natives: &Table) -> mlua::Result<Libraries> {
+    let values: Table = chunk(lua, include_str!("prelude/values.luau"))?.call(())?;
     let core: Table = chunk(lua, include_str!("prelude/core.luau"))?.call(natives)?;
     let task: Table = chunk(lua, include_str!("prelude/task.luau"))?.call((natives, &core))?;
     let (connect, deliver): (Function, Function) =
         chunk(lua, include_str!("prelude/websocket.luau"))?.call((natives, &core))?;
     let (net, handle_request): (Table, Function) =
         chunk(lua, include_str!("prelude/net.luau"))?.call((natives, &core, connect))?;
-    let libraries: Table =
-        chunk(lua, include_str!("prelude/globals.luau"))?.call((natives, net, process, task))?;
+    let libraries: Table = chunk(lua, include_str!("prelude/libraries.luau"))?.call((natives, &core))?;
+    libraries.raw_set("net", net)?;
+    libraries.raw_set("task", task)?;
+    chunk(lua, include_str!("prelude/globals.luau"))?.call::<()>((natives, &values, &libraries))?;
     chunk(lua, include_str!("prelude/require.luau"))?.call::<()>((natives, &core, libraries))?;
     Ok(Libraries {
         drivers: Drivers {
@@ -43,7 +46,7 @@ pub(crate) fn load(lua: &Lua, natives: &Table, process: &Table) -> mlua::Result<
         },
         handle_request,
         deliver,
-        session: chunk(lua, include_str!("prelude/session.luau"))?.call((natives, &core))?,
+        session: chunk(lua, include_str!("prelude/session.luau"))?.call((natives, &core, values))?,
     })
 }
 

@@ -4,7 +4,7 @@
 //! strings. So natives return a [`Problem`] as a string, and the prelude throws it with the position
 //! of the script's call in front.
 
-use mlua::{Lua, Value};
+use mlua::{IntoLua, Lua, Value};
 
 /// What the script did wrong, or which limit it met; the text of the error to throw.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,18 @@ pub(crate) fn handed_over(lua: &Lua, outcome: Result<(), Problem>) -> mlua::Resu
     match outcome {
         Ok(()) => Ok(Value::Nil),
         Err(Problem(text)) => Ok(Value::String(lua.create_string(text)?)),
+    }
+}
+
+/// Hands a result to the prelude: itself, or nil and the problem's text.
+///
+/// # Errors
+///
+/// When the Luau heap is full.
+pub(crate) fn answered(lua: &Lua, outcome: Result<impl IntoLua, Problem>) -> mlua::Result<(Value, Value)> {
+    match outcome {
+        Ok(value) => Ok((value.into_lua(lua)?, Value::Nil)),
+        Err(Problem(text)) => Ok((Value::Nil, Value::String(lua.create_string(text)?))),
     }
 }
 

@@ -1,9 +1,12 @@
 //! What `prelude/session.luau` needs to read, compile and interrupt the lines of `atoll repl`.
 
+use std::rc::Rc;
+
 use mlua::prelude::LuaString;
 use mlua::{IntoLuaMulti, Lua, Table};
 
 use crate::bindings::terminal::{self, Input};
+use crate::heap::Heap;
 use crate::scheduler::Scheduler;
 use crate::source::{self, Fault};
 
@@ -21,11 +24,18 @@ const NAME: &str = "repl";
 /// # Errors
 ///
 /// When the Luau heap is full.
-pub(crate) fn install(lua: &Lua, natives: &Table, scheduler: &Scheduler) -> mlua::Result<()> {
-    let reader = scheduler.clone();
+pub(crate) fn install(
+    lua: &Lua,
+    natives: &Table,
+    scheduler: &Scheduler,
+    heap: &Rc<Heap>,
+) -> mlua::Result<()> {
+    let (reader, heap) = (scheduler.clone(), heap.clone());
     let read_line = lua.create_function(move |lua, continues: bool| {
         let (thread, lua, scheduler) = (lua.current_thread(), lua.clone(), reader.clone());
+        let heap = heap.clone();
         reader.start(terminal::read_line(continues), move |input| {
+            heap.leave_room_for_line(&lua);
             let values = match input {
                 Input::Line(text) => lua
                     .create_string(&text)

@@ -7,21 +7,18 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use mlua::prelude::LuaString;
-use mlua::{Function, Lua, LuaOptions, MultiValue, StdLib, Table, Thread, ThreadStatus, Value};
+use mlua::{Function, Lua, LuaOptions, MultiValue, StdLib, Thread, ThreadStatus, Value};
 
 use crate::bindings::types::ScriptErrorKind;
 use crate::bindings::{Mode, Program, ScriptError};
-use crate::console;
 use crate::heap::{self, Heap};
-use crate::net;
-use crate::prelude;
 use crate::problem::message_of;
 use crate::require;
 use crate::scheduler::Scheduler;
 use crate::session;
 use crate::slice::Slice;
 use crate::source::{self, Fault};
-use crate::task;
+use crate::{base64, console, crypto, json, net, prelude, process, task};
 
 /// Who the main script is in reports.
 const MAIN_SCRIPT: &str = "main script";
@@ -79,36 +76,24 @@ fn prepare(lua: &Lua, program: &Program, scheduler: &Scheduler, heap: Rc<Heap>) 
 
     let natives = lua.create_table()?;
     console::install(lua, &natives)?;
-    heap::install(lua, &natives, heap)?;
-    session::install(lua, &natives, scheduler)?;
+    heap::install(lua, &natives, heap.clone())?;
+    base64::install(lua, &natives, &heap)?;
+    crypto::install(lua, &natives, &heap)?;
+    json::install(lua, &natives, &heap)?;
+    process::install(lua, &natives, program)?;
+    session::install(lua, &natives, scheduler, &heap)?;
     task::install(lua, &natives, scheduler)?;
     require::install(lua, &natives, scheduler, program)?;
     natives.raw_set("report", report(lua, scheduler)?)?;
-    let waiting = net::install(lua, &natives, scheduler, program.heap)?;
+    let waiting = net::install(lua, &natives, scheduler, &heap)?;
 
-    let libraries = prelude::load(lua, &natives, &process(lua, program)?)?;
+    let libraries = prelude::load(lua, &natives)?;
     scheduler.set_drivers(libraries.drivers);
     waiting.set_drivers(libraries.handle_request, libraries.deliver);
 
     lua.sandbox(true)?;
     lua.set_memory_limit(usize::try_from(program.heap).unwrap_or(usize::MAX))?;
     Ok(libraries.session)
-}
-
-/// The `process` library: what stood on the command line after `--`, and the variables that were granted.
-fn process(lua: &Lua, program: &Program) -> mlua::Result<Table> {
-    let arguments = lua.create_sequence_from(program.arguments.iter().map(String::as_str))?;
-    arguments.set_readonly(true);
-    let process = lua.create_table()?;
-    process.raw_set("args", arguments)?;
-    let environment = lua.create_table_with_capacity(0, program.environment.len())?;
-    for (name, value) in &program.environment {
-        environment.raw_set(name.as_str(), value.as_str())?;
-    }
-    environment.set_readonly(true);
-    process.raw_set("env", environment)?;
-    process.set_readonly(true);
-    Ok(process)
 }
 
 /// The native `report(thread, message, trace)`: an error that got out of a coroutine.

@@ -2,11 +2,11 @@
 //!
 //! Called by `vm.rs` once; `prelude/net.luau` calls the natives. Permissions and sockets are the host's.
 
-mod content;
 pub(crate) mod error;
 mod handler;
 mod header;
 mod intake;
+mod percent;
 mod pieces;
 mod reply;
 mod request;
@@ -23,6 +23,7 @@ use std::rc::Rc;
 
 use mlua::{Function, Lua, Table};
 
+use crate::heap::Heap;
 use crate::scheduler::Scheduler;
 use handler::Handlers;
 use intake::Intake;
@@ -44,13 +45,18 @@ impl Waiting {
     }
 }
 
-/// Adds the natives of `net`, for a Luau heap of `heap` bytes.
+/// Adds the natives of `net`.
 ///
 /// # Errors
 ///
 /// When the Luau heap is full.
-pub(crate) fn install(lua: &Lua, natives: &Table, scheduler: &Scheduler, heap: u64) -> mlua::Result<Waiting> {
-    let intake = Rc::new(Intake::new(heap / INTAKE_SHARE));
+pub(crate) fn install(
+    lua: &Lua,
+    natives: &Table,
+    scheduler: &Scheduler,
+    heap: &Rc<Heap>,
+) -> mlua::Result<Waiting> {
+    let intake = Rc::new(Intake::new(heap.limit() as u64 / INTAKE_SHARE));
     let handlers = Rc::new(Handlers::default());
     let sockets = Rc::new(websocket::Site {
         lua: lua.clone(),
@@ -58,6 +64,7 @@ pub(crate) fn install(lua: &Lua, natives: &Table, scheduler: &Scheduler, heap: u
         intake: intake.clone(),
         deliver: RefCell::new(None),
     });
+    percent::install(lua, natives, heap)?;
     request::install(lua, natives, scheduler, &intake)?;
     pieces::install(lua, natives, scheduler)?;
     reply::install(lua, natives)?;

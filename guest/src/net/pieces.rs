@@ -9,8 +9,8 @@ use futures_util::future::{AbortHandle, Abortable};
 use mlua::{IntoLuaMulti, Lua, Table, UserData, UserDataRef, Value};
 
 use crate::bindings::types::{ErrorCode, IncomingBody, OutgoingBody};
+use crate::content::{NoMemory, bytes_of};
 use crate::fields::shown;
-use crate::net::content::{NoMemory, bytes_of};
 use crate::net::error;
 use crate::problem::{Problem, handed_over};
 use crate::scheduler::Scheduler;

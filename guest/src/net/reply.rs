@@ -11,8 +11,8 @@ use mlua::{Function, IntoLuaMulti, Lua, MultiValue, Table, UserData, UserDataRef
 use crate::bindings::http_server::{Exchange, Response, ResponseHead, respond, respond_in_pieces, upgrade};
 use crate::bindings::types::Header;
 use crate::console;
+use crate::content::{NoMemory, bytes_of};
 use crate::fields::{shown, whole_number};
-use crate::net::content::{NoMemory, bytes_of};
 use crate::net::pieces::Writer;
 use crate::net::websocket::{Connection, Owner, Site};
 use crate::net::websocket_options::Hooks;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use mlua::{Table, Value};
 
 use crate::bindings::http_client;
-use crate::fields::{Fields, shown};
-use crate::net::content::{NoMemory, bytes_of};
+use crate::content::{NoMemory, bytes_of};
+use crate::fields::{Fields, options_of, shown};
 use crate::net::header;
 use crate::net::target::{Pairs, with_query, with_scheme};
 use crate::problem::Problem;
@@ -33,17 +33,7 @@ pub(crate) fn read(url: &Value, options: &Value) -> Result<Option<http_client::R
             "net.request: the URL must be a string, got {got}"
         )));
     };
-    let table = match options {
-        Value::Nil => None,
-        Value::Table(table) => Some(table),
-        other => {
-            let got = shown(other);
-            return Err(Problem(format!(
-                "net.request: the options must be a table, got {got}"
-            )));
-        }
-    };
-    let fields = Fields::new("net.request", table);
+    let fields = Fields::new("net.request", options_of("net.request", options)?);
     let query = match fields.table("query")? {
         Some(table) => query_of(&fields, &table)?,
         None => Vec::new(),

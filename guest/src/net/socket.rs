@@ -6,8 +6,8 @@ use mlua::{AnyUserData, Function, IntoLuaMulti, Lua, MultiValue, Table, Value};
 
 use crate::bindings::types::ErrorCode;
 use crate::bindings::websocket::{self, Farewell, Kind, Socket};
+use crate::content::{NoMemory, bytes_of};
 use crate::fields::{shown, whole_number};
-use crate::net::content::{NoMemory, bytes_of};
 use crate::net::websocket::{Connection, METATABLE, Owner, Site, SocketRef};
 use crate::net::{error, websocket_options};
 use crate::problem::{Problem, handed_over};

@@ -5,6 +5,7 @@ mod console;
 mod http_client;
 mod http_server;
 mod modules;
+mod process;
 mod terminal;
 mod timer;
 mod types;

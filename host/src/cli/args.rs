@@ -14,7 +14,7 @@ use crate::limits::Limits;
     version,
     disable_help_subcommand = true,
     after_help = "Exit codes: 0 done, 1 the script or the command failed, 2 bad usage or permission syntax,\n\
-                  3 stopped by a limit, 130 Ctrl-C, 143 SIGTERM.\n\n\
+                  3 stopped by a limit, 130 Ctrl-C, 143 SIGTERM, or what the script gave to process.exit.\n\n\
                   Example:\n  atoll init hello && cd hello && atoll run main.luau --config atoll.toml"
 )]
 pub(crate) struct Args {

@@ -20,6 +20,7 @@ mod watch;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::num::NonZeroU8;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -36,22 +37,32 @@ use crate::config::Config;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// The script ended, and all is well.
-    Done = 0,
+    Done,
     /// The script failed.
-    Failed = 1,
+    Failed,
     /// What was typed is wrong.
-    Usage = 2,
+    Usage,
     /// A limit ended the script.
-    Limit = 3,
+    Limit,
     /// Ctrl-C.
-    Interrupted = 130,
+    Interrupted,
     /// SIGTERM.
-    Terminated = 143,
+    Terminated,
+    /// The script chose it.
+    Chosen(NonZeroU8),
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        ExitCode::from(exit as u8)
+        ExitCode::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Limit => 3,
+            Exit::Interrupted => 130,
+            Exit::Terminated => 143,
+            Exit::Chosen(code) => code.get(),
+        })
     }
 }
 

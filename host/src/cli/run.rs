@@ -132,6 +132,7 @@ pub(super) fn judge(ended: Result<(), RunError>) -> Exit {
         Ok(()) | Err(RunError::Stopped) => Exit::Done,
         // A pipe's reader that has seen enough is no failure to speak of.
         Err(RunError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Exit::Failed,
+        Err(RunError::Exited(code)) => Exit::Chosen(code),
         Err(error @ RunError::Limit(_)) => fail(Exit::Limit, &error.to_string()),
         Err(error) => fail(Exit::Failed, &error.to_string()),
     }

@@ -10,13 +10,19 @@ use super::{Exit, TypesArgs, fail, say};
 pub(super) const DEFINITIONS: &str = concat!(
     include_str!("../../../guest/types/atoll.d.luau"),
     "\n",
+    include_str!("../../../guest/types/base64.d.luau"),
+    "\n",
+    include_str!("../../../guest/types/crypto.d.luau"),
+    "\n",
+    include_str!("../../../guest/types/json.d.luau"),
+    "\n",
     include_str!("../../../guest/types/net.d.luau"),
     "\n",
     include_str!("../../../guest/types/task.d.luau"),
 );
 
 /// The modules `@atoll/…`. A definition file cannot say what a module returns, so each gets a file for editors to find.
-const MODULES: [&str; 3] = ["net", "process", "task"];
+const MODULES: [&str; 6] = ["base64", "crypto", "json", "net", "process", "task"];
 
 /// Where `@atoll` leads an editor. At run time it is built in.
 pub(super) const ALIAS: Wish = Wish {

@@ -1,6 +1,7 @@
 //! One run of one script: a fresh store and instance, driven to its end, and thrown away whole.
 
 use std::future::poll_fn;
+use std::num::NonZeroU8;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,9 @@ pub enum RunError {
     /// The script's own error: it is the script's author's to mend.
     #[error(transparent)]
     Script(ScriptError),
+    /// It ended itself, with this exit code; with 0 it ended well.
+    #[error("the script ended itself with exit code {0}")]
+    Exited(NonZeroU8),
     /// A limit ended it: the text names the limit, and how to raise it.
     #[error("{0}")]
     Limit(String),
@@ -46,6 +50,11 @@ const OWN_HANDLES: usize = 10_000;
 #[derive(Debug, thiserror::Error)]
 #[error("the guest did not wait for {0:?}")]
 struct Spinning(Duration);
+
+/// The trap of a guest whose script has ended the program with this exit code.
+#[derive(Debug, thiserror::Error)]
+#[error("the script ended itself with exit code {0}")]
+pub(crate) struct Exited(pub(crate) u8);
 
 /// How one instance ended.
 pub(super) struct Ended {
@@ -81,7 +90,7 @@ pub(super) async fn run(shared: &Shared, script: &Script, project: &Arc<Project>
         None => Err(RunError::Stopped),
         Some(Ok(Ok(()))) => Ok(()),
         Some(Ok(Err(error))) => Err(RunError::Script(script.with_excerpt(error))),
-        Some(Err(error)) => Err(classify(error, store.data().memory.denied, limits, &last_words)),
+        Some(Err(error)) => classify(error, store.data().memory.denied, limits, &last_words),
     };
     let was_serving = servers.any_open();
     // With the store go its servers and sockets, and they have a word to say to their peers.
@@ -151,20 +160,28 @@ async fn drive(
 }
 
 /// What a trap means to the user.
-fn classify(error: wasmtime::Error, denied: bool, limits: &Limits, last_words: &LastWords) -> RunError {
+fn classify(
+    error: wasmtime::Error,
+    denied: bool,
+    limits: &Limits,
+    last_words: &LastWords,
+) -> Result<(), RunError> {
+    if let Some(Exited(code)) = error.downcast_ref() {
+        return NonZeroU8::new(*code).map_or(Ok(()), |code| Err(RunError::Exited(code)));
+    }
     let error = match error.downcast::<std::io::Error>() {
-        Ok(error) => return RunError::Output(error),
+        Ok(error) => return Err(RunError::Output(error)),
         Err(error) => error,
     };
     if error.is::<Spinning>() {
-        return RunError::Limit(format!(
+        return Err(RunError::Limit(format!(
             "the script ran for {} without waiting, and for {} more after it was told \
              (limits run and grace; raise them with --limit run=SECONDS)",
             seconds(limits.run),
             seconds(limits.grace)
-        ));
+        )));
     }
-    match error.downcast_ref::<Trap>() {
+    Err(match error.downcast_ref::<Trap>() {
         Some(Trap::StackOverflow) => RunError::Limit(format!(
             "the script needs more than {} of native stack (limit stack; raise it with --limit stack=SIZE)",
             limits::size(limits.stack)
@@ -178,7 +195,7 @@ fn classify(error: wasmtime::Error, denied: bool, limits: &Limits, last_words: &
             let separator = if words.is_empty() { "" } else { "; it said: " };
             RunError::Crashed(format!("{error:#}{separator}{words}"))
         }
-    }
+    })
 }
 
 /// A time as a person would write it.

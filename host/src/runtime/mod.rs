@@ -22,6 +22,7 @@ use wasmtime::Engine;
 
 pub use builder::{BuildError, Builder};
 pub use console::{Console, Event, Output, StandardConsole};
+pub(crate) use instance::Exited;
 pub use instance::RunError;
 pub(crate) use log_rate::Admitted;
 pub use script::{Script, ScriptError, ScriptErrorKind};
