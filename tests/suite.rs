@@ -7,6 +7,8 @@
     reason = "the peers and clients of the tests are real sockets"
 )]
 
+mod changes;
+mod check;
 mod cli;
 mod client;
 mod counters;
@@ -32,7 +34,6 @@ mod test_command;
 mod tidy;
 mod tls;
 mod types;
-mod watch;
 mod websocket;
 
 use std::process::ExitCode;
@@ -59,6 +60,8 @@ fn main() -> ExitCode {
 
 fn trials() -> Result<Vec<Trial>, Failed> {
     let mut trials = harness::case::trials()?;
+    trials.extend(changes::trials());
+    trials.extend(check::trials());
     trials.extend(cli::trials());
     trials.extend(client::trials());
     trials.extend(counters::trials());
@@ -83,7 +86,6 @@ fn trials() -> Result<Vec<Trial>, Failed> {
     trials.extend(tidy::trials());
     trials.extend(tls::trials());
     trials.extend(types::trials());
-    trials.extend(watch::trials());
     trials.extend(websocket::trials());
     Ok(trials)
 }

@@ -44,6 +44,9 @@ pub(crate) async fn run(program: Program) -> Result<(), ScriptError> {
     safepoint::install(&lua, move |lua| slice.look(lua, interactive)).map_err(not_started)?;
 
     let script = load(&lua, &program)?;
+    if program.mode == Mode::Check {
+        return Ok(());
+    }
     let (body, arguments) = match runner {
         None => (script, MultiValue::new()),
         Some(runner) => (runner, script.into_lua_multi(&lua).map_err(not_started)?),
@@ -91,7 +94,7 @@ fn prepare(
     process::install(lua, &natives, program)?;
     task::install(lua, &natives, scheduler)?;
     match program.mode {
-        Mode::Script => {}
+        Mode::Script | Mode::Check => {}
         Mode::Session => session::install(lua, &natives, scheduler, &heap)?,
         Mode::Test => test::install(lua, &natives, scheduler)?,
     }

@@ -22,7 +22,7 @@
       (canon lift (core func $i "parks") async (callback (core func $i "callback"))))
     (func (export "blocks") async (canon lift (core func $i "blocks")))
   )
-  (type $mode' (enum "script" "session" "test"))
+  (type $mode' (enum "script" "session" "test" "check"))
   (export $mode "mode" (type $mode'))
   (type $program' (record
     (field "name" string) (field "source" (list u8)) (field "arguments" (list string))

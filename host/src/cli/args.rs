@@ -37,6 +37,8 @@ pub(crate) enum Command {
     Test(TestArgs),
     /// Run what is typed, line by line, and show the results
     Repl(ReplArgs),
+    /// Find mistakes in scripts without running them
+    Check(CheckArgs),
     /// Show what these flags and this config allow a script, as a table
     Permissions(PermissionsArgs),
     /// Start a small project: a script, what it may do, types for editors
@@ -167,6 +169,41 @@ pub(crate) enum ReporterKind {
     Tap,
     /// XML.
     Junit,
+}
+
+/// `atoll check`.
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "It finds what is no Luau, strings that `require` asks for and that lead nowhere, and names of options that \
+                  `net.serve` and its like do not know, in scripts and in the modules that they require. Nothing is run. \
+                  Of a folder it checks every *.luau and *.lua but definition files and what is in folders whose names \
+                  begin with a dot; where no atoll.toml or .luaurc says otherwise, it is the root of their requires.\n\n\
+                  Exit codes: 0 nothing found, 1 something found, 2 a script cannot be read.\n\n\
+                  Examples:\n  atoll check main.luau\n  atoll check . --format json"
+)]
+pub(crate) struct CheckArgs {
+    /// Scripts, and folders of scripts
+    #[arg(value_name = "PATH", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// `text`; or `json`: an object a line, with path, line, column and message
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        value_enum,
+        hide_possible_values = true,
+        default_value = "text"
+    )]
+    pub(crate) format: Format,
+}
+
+/// How findings are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// With the line of source.
+    Text,
+    /// For programs.
+    Json,
 }
 
 /// `atoll permissions`.

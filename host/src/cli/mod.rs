@@ -7,6 +7,7 @@ mod about;
 mod access_log;
 mod args;
 mod audit;
+mod check;
 mod flags;
 mod folders;
 mod init;
@@ -33,8 +34,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser};
 
 pub(crate) use args::{
-    Args, Command, CompletionsArgs, InitArgs, ManArgs, PermissionsArgs, ReplArgs, ReporterKind, RunArgs,
-    TestArgs, TypesArgs,
+    Args, CheckArgs, Command, CompletionsArgs, Format, InitArgs, ManArgs, PermissionsArgs, ReplArgs,
+    ReporterKind, RunArgs, TestArgs, TypesArgs,
 };
 pub(crate) use flags::{LimitArgs, Mode, PermissionArgs, TrafficArgs};
 
@@ -109,6 +110,7 @@ fn perform(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 
 fn obey(command: Command) -> Exit {
     match command {
+        Command::Check(args) => check::run(&args),
         Command::Completions(args) => about::completions(&args),
         Command::Init(args) => init::create(&args),
         Command::Man(args) => about::man(&args),

@@ -7,7 +7,7 @@ use super::settings::Wish;
 use super::{Exit, TypesArgs, fail, say};
 
 /// The types of everything that scripts find, with documentation, for luau-lsp.
-const DEFINITIONS: &str = concat!(
+pub(super) const DEFINITIONS: &str = concat!(
     include_str!("../../../guest/types/atoll.d.luau"),
     "\n",
     include_str!("../../../guest/types/base64.d.luau"),

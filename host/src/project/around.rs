@@ -1,4 +1,4 @@
-//! The project that a script on the disk belongs to. Called by `Script::from_path`.
+//! The project that a script on the disk belongs to. Called by `Script::from_path` and by `atoll check`.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,12 +18,25 @@ use super::{Modules, Seen, Source};
 ///
 /// Where one of the folders cannot be found or opened.
 pub(crate) fn around(script: &Path, seen: Option<&Seen>) -> io::Result<(Modules, String)> {
+    modules(script, None, seen)
+}
+
+/// As [`around`], for a script that was found in a folder: without an `atoll.toml` and a `.luaurc` that folder is the root.
+///
+/// # Errors
+///
+/// As `around`.
+pub(crate) fn around_within(script: &Path, folder: &Path) -> io::Result<(Modules, String)> {
+    modules(script, Some(&folder.canonicalize()?), None)
+}
+
+fn modules(script: &Path, found_in: Option<&Path>, seen: Option<&Seen>) -> io::Result<(Modules, String)> {
     let folder = match script.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
     let folder = folder.canonicalize()?;
-    let root = root(&folder);
+    let root = root(&folder, found_in);
     let naming = match script.is_absolute() {
         true => Naming::Absolute,
         false => Naming::From(std::env::current_dir()?.canonicalize()?),
@@ -43,10 +56,11 @@ pub(crate) fn around(script: &Path, seen: Option<&Seen>) -> io::Result<(Modules,
     Ok((modules, own.join("/")))
 }
 
-fn root(folder: &Path) -> PathBuf {
+fn root(folder: &Path, found_in: Option<&Path>) -> PathBuf {
     let nearest = |mark: &str| folder.ancestors().find(|folder| folder.join(mark).is_file());
     nearest("atoll.toml")
         .or_else(|| nearest(".luaurc"))
+        .or(found_in)
         .unwrap_or(folder)
         .to_owned()
 }

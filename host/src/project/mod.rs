@@ -6,6 +6,7 @@
 
 mod around;
 mod folder;
+mod rules;
 mod seen;
 
 use std::collections::BTreeMap;
@@ -13,8 +14,9 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub(crate) use self::around::around;
+pub(crate) use self::around::{around, around_within};
 use self::folder::{Folder, Naming};
+pub(crate) use self::rules::{Rules, Target};
 pub(crate) use self::seen::Seen;
 use crate::limits::{self, Limits};
 

@@ -84,6 +84,14 @@ impl Script {
         })
     }
 
+    /// A text that is only compiled.
+    pub(crate) fn checked(name: &str, source: &[u8]) -> Script {
+        Script {
+            mode: Mode::Check,
+            ..Script::new(name, source)
+        }
+    }
+
     /// Gives the script files to require, in place of those that it has. Its name counts as its path among them: what
     /// `jobs/main.luau` calls `./x` is `jobs/x.luau`.
     pub fn modules(self, modules: Modules) -> Script {

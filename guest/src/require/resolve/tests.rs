@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{Entry, File, Files, Resolver, Target};
 
+#[path = "tests/aliases.rs"]
 mod aliases;
 
 /// Files by their paths; `!` as the content is one that is refused, `>x` a link to x.

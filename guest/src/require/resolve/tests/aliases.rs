@@ -1,7 +1,7 @@
 //! What aliases mean, from which file, and what is said of those that mean nothing.
 
+use super::super::Resolver;
 use super::{Texts, meaning, project};
-use crate::require::resolve::Resolver;
 
 /// Folders with a `.luaurc` each.
 fn aliased() -> Resolver<Texts> {

@@ -1,0 +1,227 @@
+//! `atoll check`: finds mistakes in scripts and in the modules that they require, and runs nothing.
+//!
+//! Whether a text is Luau, Luau itself says, in the guest, with no permissions and the usual limits. What else there is to
+//! know of a text is read by full_moon (`facts`).
+
+mod api;
+mod facts;
+mod files;
+mod names;
+mod report;
+mod walk;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use self::api::Api;
+use self::facts::Found;
+use self::files::Start;
+use self::report::{Finding, Report};
+use super::types::DEFINITIONS;
+use super::{CheckArgs, Exit, fail, folders, run};
+use crate::limits::Limits;
+use crate::project::{self, Project, Rules, Target};
+use crate::runtime::{RunError, Runtime, Script};
+
+/// Checks what is named, and says what was found.
+pub(super) fn run(args: &CheckArgs) -> Exit {
+    let builder = match folders::cache() {
+        Some(folder) => Runtime::builder().cache(folder),
+        None => Runtime::builder(),
+    };
+    let ready = run::build(builder).and_then(|runtime| Ok((runtime, run::executor()?)));
+    let (runtime, executor) = match ready {
+        Ok(ready) => ready,
+        Err(exit) => return exit,
+    };
+    let mut check = Check {
+        runtime,
+        executor,
+        api: Arc::new(Api::of(DEFINITIONS)),
+        limits: Limits::default(),
+        done: BTreeSet::new(),
+        report: Report::new(args.format),
+    };
+    let mut exit = Exit::Done;
+    for path in &args.paths {
+        let outcome = files::starts(path).and_then(|starts| {
+            let mut checked = starts.iter().map(|start| check.script(start));
+            checked.find_map(Result::err).map_or(Ok(()), Err)
+        });
+        if let Err(message) = outcome {
+            exit = fail(Exit::Usage, &message);
+        }
+    }
+    match exit {
+        Exit::Done if !check.report.is_empty() => Exit::Failed,
+        exit => exit,
+    }
+}
+
+struct Check {
+    runtime: Runtime,
+    executor: tokio::runtime::Runtime,
+    api: Arc<Api>,
+    limits: Limits,
+    /// Files that were checked, by their real paths.
+    done: BTreeSet<PathBuf>,
+    report: Report,
+}
+
+/// A text to check.
+struct Text {
+    /// Its path in its project.
+    path: String,
+    /// What messages call it.
+    name: String,
+    text: Arc<[u8]>,
+}
+
+impl Check {
+    /// Checks a script and the modules that it requires. Fails where it can't be read.
+    fn script(&mut self, start: &Start) -> Result<(), String> {
+        let because = |error| run::unreadable(&start.path, &error);
+        if !self.is_new(&start.path) {
+            return Ok(());
+        }
+        let text = std::fs::read(&start.path).map_err(because)?;
+        let (modules, own) = match &start.folder {
+            None => project::around(&start.path, None),
+            Some(folder) => project::around_within(&start.path, folder),
+        }
+        .map_err(because)?;
+        let mut rules = Rules::new(Project::new(modules, own.clone(), &self.limits));
+        // What is run is no module; in a folder any file may be one.
+        let main = start.folder.is_none().then(|| own.clone());
+        let mut texts = vec![Text {
+            path: own,
+            name: start.path.display().to_string(),
+            text: text.into(),
+        }];
+        while let Some(text) = texts.pop() {
+            self.text(&text, main.as_deref(), &mut rules, &mut texts);
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, text: &Text, main: Option<&str>, rules: &mut Rules, texts: &mut Vec<Text>) {
+        if let Err(error) = self.compile(text) {
+            self.tell_syntax(text, &error);
+            return;
+        }
+        let facts = facts::of(&text.text, &self.api);
+        let mut findings: Vec<Finding> = facts
+            .options
+            .into_iter()
+            .map(|found| self.finding(text, found))
+            .collect();
+        let mut next = Vec::new();
+        for wanted in facts.requires {
+            match self.required(text, &wanted.text, main, rules) {
+                Ok(module) => next.extend(module),
+                Err(problem) => findings.push(self.finding(
+                    text,
+                    Found {
+                        text: format!("require: {problem}"),
+                        ..wanted
+                    },
+                )),
+            }
+        }
+        findings.sort_by_key(|finding| (finding.line, finding.column));
+        for finding in findings {
+            self.report.tell(&finding, &text.text);
+        }
+        // The last is taken first.
+        texts.extend(next.into_iter().rev());
+    }
+
+    /// The module that the string means, where it has not been checked yet; or what is wrong with the string.
+    fn required(
+        &mut self,
+        text: &Text,
+        wanted: &str,
+        main: Option<&str>,
+        rules: &mut Rules,
+    ) -> Result<Option<Text>, String> {
+        let (path, name) = match rules.resolve(&text.path, wanted)? {
+            Target::Module { path, name } => (path, name),
+            Target::Library(library) if self.api.libraries().any(|known| known == library) => {
+                return Ok(None);
+            }
+            Target::Library(library) => {
+                let known: Vec<String> = self
+                    .api
+                    .libraries()
+                    .map(|name| format!("\"@atoll/{name}\""))
+                    .collect();
+                return Err(format!(
+                    "there is no library \"@atoll/{library}\"; there are {}",
+                    known.join(", ")
+                ));
+            }
+        };
+        if main == Some(path.as_str()) {
+            return Err(format!(
+                "{wanted:?} is the main script ({name}), which is no module"
+            ));
+        }
+        if !self.is_new(Path::new(&name)) {
+            return Ok(None);
+        }
+        let text = rules.read(&path)?;
+        Ok(Some(Text { path, name, text }))
+    }
+
+    /// Whether the file was not checked yet; from now on it was.
+    fn is_new(&mut self, path: &Path) -> bool {
+        // One that is not there is said to be missing later.
+        self.done
+            .insert(path.canonicalize().unwrap_or_else(|_| path.to_owned()))
+    }
+
+    /// What Luau says of the text.
+    fn compile(&self, text: &Text) -> Result<(), RunError> {
+        let script = Script::checked(&text.name, &text.text);
+        self.executor.block_on(self.runtime.run(&script))
+    }
+
+    /// Tells Luau's error, and what else is wrong further down.
+    fn tell_syntax(&mut self, text: &Text, error: &RunError) {
+        let message = match error {
+            RunError::Script(error) => error.message.clone(),
+            error => error.to_string(),
+        };
+        let place = message
+            .strip_prefix(&format!("{}:", text.name))
+            .and_then(|rest| rest.split_once(": "))
+            .and_then(|(line, message)| Some((line.parse::<usize>().ok()?, message)));
+        let Some((line, message)) = place else {
+            self.report
+                .tell(&Finding::of_file(&text.name, &message), &text.text);
+            return;
+        };
+        let others: Vec<Finding> = facts::errors(&text.text)
+            .into_iter()
+            .map(|found| self.finding(text, found))
+            .collect();
+        // Luau says only the line.
+        let hint = others.iter().find(|other| other.line == Some(line));
+        let column = report::column(&text.text, line, message, hint.and_then(|other| other.column));
+        let first = Finding {
+            path: text.name.clone(),
+            line: Some(line),
+            column,
+            message: message.to_owned(),
+        };
+        self.report.tell(&first, &text.text);
+        for other in others.iter().filter(|other| other.line > Some(line)) {
+            self.report.tell(other, &text.text);
+        }
+    }
+
+    fn finding(&self, text: &Text, found: Found) -> Finding {
+        Finding::at(&text.name, &text.text, found.bytes.start, found.text)
+    }
+}
