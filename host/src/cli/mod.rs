@@ -37,7 +37,7 @@ pub(crate) use args::{
     Args, CheckArgs, Command, CompletionsArgs, Format, InitArgs, ManArgs, PermissionsArgs, ReplArgs,
     ReporterKind, RunArgs, TestArgs, TypesArgs,
 };
-pub(crate) use flags::{LimitArgs, Mode, PermissionArgs, TrafficArgs};
+pub(crate) use flags::{LimitArgs, Mode, PermissionArgs, WatchArgs};
 
 use crate::config::Config;
 use crate::diagnostics::{Diagnostic, tell};

@@ -10,9 +10,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use self::file::{File, Grant, PermissionTable};
-use crate::cli::{
-    LimitArgs, Mode, PermissionArgs, PermissionsArgs, ReplArgs, RunArgs, TestArgs, TrafficArgs,
-};
+use crate::cli::{LimitArgs, Mode, PermissionArgs, PermissionsArgs, ReplArgs, RunArgs, TestArgs, WatchArgs};
 use crate::limits::{LimitError, Limits};
 use crate::permissions::{Permissions, RuleError};
 
@@ -130,42 +128,42 @@ impl fmt::Display for Source<'_> {
 impl Config {
     /// Checks the words of `atoll run`.
     pub(crate) fn from_args(args: RunArgs) -> Result<Config, ConfigError> {
-        let (policy, file) = Policy::from_args(args.permissions)?;
+        let config = Config::of(args.arguments, args.permissions, args.watch, args.limits)?;
         Ok(Config {
             script: args.script,
-            policy,
-            limits: limits(args.limits, file)?,
-            arguments: args.arguments,
-            audit: args.watch.audit,
-            learns: args.watch.mode == Mode::Audit,
             access_log: args.traffic.access_log,
             metrics: args.traffic.metrics.as_deref().map(endpoint).transpose()?,
+            ..config
         })
     }
 
     /// Checks the words of `atoll test` that `atoll run` has too.
     pub(crate) fn of_tests(args: TestArgs) -> Result<Config, ConfigError> {
-        Config::from_args(RunArgs {
-            script: PathBuf::new(),
-            arguments: args.arguments,
-            again: false,
-            permissions: args.permissions,
-            watch: args.watch,
-            traffic: TrafficArgs::default(),
-            limits: args.limits,
-        })
+        Config::of(args.arguments, args.permissions, args.watch, args.limits)
     }
 
     /// Checks the words of `atoll repl`.
     pub(crate) fn of_session(args: ReplArgs) -> Result<Config, ConfigError> {
-        Config::from_args(RunArgs {
+        Config::of(args.arguments, args.permissions, args.watch, args.limits)
+    }
+
+    /// Checks what all commands have that run something.
+    fn of(
+        arguments: Vec<String>,
+        permissions: PermissionArgs,
+        watch: WatchArgs,
+        bounds: LimitArgs,
+    ) -> Result<Config, ConfigError> {
+        let (policy, file) = Policy::from_args(permissions)?;
+        Ok(Config {
             script: PathBuf::new(),
-            arguments: args.arguments,
-            again: false,
-            permissions: args.permissions,
-            watch: args.watch,
-            traffic: TrafficArgs::default(),
-            limits: args.limits,
+            policy,
+            limits: limits(bounds, file)?,
+            arguments,
+            audit: watch.audit,
+            learns: watch.mode == Mode::Audit,
+            access_log: None,
+            metrics: None,
         })
     }
 }

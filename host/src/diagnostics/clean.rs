@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 /// Whether a character is shown as it is. A line feed is not: who calls decides about lines.
-pub(super) fn is_plain(letter: char) -> bool {
+pub(crate) fn is_plain(letter: char) -> bool {
     match letter {
         // ECMA-48: the control functions of C0, DEL and C1.
         letter if letter.is_control() => false,
@@ -12,6 +12,8 @@ pub(super) fn is_plain(letter: char) -> bool {
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => false,
         // Nothing to be seen: zero width spaces, the byte order mark, tags.
         '\u{200b}' | '\u{2060}'..='\u{2065}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}' => false,
+        // No characters at all (XML 1.0, section 2.2, has none of them).
+        '\u{fffe}' | '\u{ffff}' => false,
         _ => true,
     }
 }
@@ -27,7 +29,7 @@ pub(super) fn spelled(letter: char) -> String {
 }
 
 /// A line of text with every character plain. Tabs stay.
-pub(super) fn clean(text: &str) -> Cow<'_, str> {
+pub(crate) fn clean(text: &str) -> Cow<'_, str> {
     if text.chars().all(|letter| letter == '\t' || is_plain(letter)) {
         return Cow::Borrowed(text);
     }

@@ -19,6 +19,7 @@ mod tokens;
 use std::ops::Range;
 use std::sync::Arc;
 
+pub(crate) use clean::{clean, is_plain};
 pub(crate) use source::Source;
 pub(crate) use style::{Style, tell};
 

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::cli::{Format, say};
+use crate::diagnostics::is_plain;
 
 /// Characters of a line of source that are shown.
 const LONGEST_LINE: usize = 200;
@@ -141,7 +142,7 @@ fn in_words(finding: &Finding, text: &[u8]) -> String {
 fn plain(text: &str) -> String {
     let plain = |letter: char| match letter {
         '\t' => ' ',
-        letter if letter.is_control() => '\u{fffd}',
+        letter if !is_plain(letter) => '\u{fffd}',
         letter => letter,
     };
     text.chars().map(plain).collect()
