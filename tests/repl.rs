@@ -1,18 +1,16 @@
 //! `atoll repl` where time and terminals matter; what a pipe can say is in `cases/terminal`.
-//!
-//! `script` (util-linux) brings the terminal: what it gets on standard input is typed there, and what the terminal shows
-//! comes out.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use libtest_mimic::{Failed, Trial};
 
 use crate::harness::child::{Atoll, Finished, Running, scratch};
 use crate::harness::http::get;
+use crate::harness::terminal::session;
 use crate::harness::trials;
 
 /// The tests of this file.
@@ -52,37 +50,28 @@ struct Terminal {
 }
 
 impl Terminal {
-    /// None where there is no `script` to bring a terminal.
-    fn open(name: &str, words: &str) -> Result<Option<Terminal>, Failed> {
+    fn open(name: &str, words: &[&str]) -> Result<Terminal, Failed> {
         let state = scratch().join("state").join(name);
         if state.exists() {
             fs::remove_dir_all(&state)?;
         }
-        let mut command = Command::new("script");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_atoll"));
         command
-            .args(["--quiet", "--return", "--echo", "always", "--command"])
-            .arg(format!("\"$ATOLL\" repl {words}"))
-            .arg("/dev/null")
-            .env("ATOLL", env!("CARGO_BIN_EXE_atoll"))
+            .arg("repl")
+            .args(words)
             .env("XDG_CACHE_HOME", scratch())
             .env("XDG_STATE_HOME", &state)
             .env("TERM", "xterm")
             .env("NO_COLOR", "1")
-            .env_remove("RUST_LOG")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        if Command::new("script").arg("--version").output().is_err() {
-            return Ok(None);
-        }
+            .env_remove("RUST_LOG");
         let mut terminal = Terminal {
-            running: Running::start(command, Duration::from_secs(60))?,
+            running: session(command, Duration::from_secs(60))?,
             state,
             seen: 0,
         };
         terminal.expect("", "Ctrl-D ends\r\n")?;
         terminal.expect("", PROMPT)?;
-        Ok(Some(terminal))
+        Ok(terminal)
     }
 
     /// Types keys, and waits until the terminal shows the text. What is typed while there is no prompt may be lost.
@@ -110,16 +99,13 @@ impl Terminal {
     }
 }
 
-/// Plays with a terminal, where there is one, and expects the session to end well.
+/// Plays with a terminal, and expects the session to end well.
 fn at_a_terminal(
     name: &str,
-    words: &str,
+    words: &[&str],
     play: impl FnOnce(&mut Terminal) -> Result<(), Failed>,
 ) -> Result<(), Failed> {
-    let Some(mut terminal) = Terminal::open(name, words)? else {
-        eprintln!("{name}: no `script` here");
-        return Ok(());
-    };
+    let mut terminal = Terminal::open(name, words)?;
     play(&mut terminal)?;
     terminal.leave()?.expect_code(0)?;
     Ok(())
@@ -204,7 +190,7 @@ fn interrupt_ends_a_session_of_a_pipe() -> Result<(), Failed> {
 }
 
 fn a_person_is_prompted() -> Result<(), Failed> {
-    at_a_terminal("prompt", "", |terminal| {
+    at_a_terminal("prompt", &[], |terminal| {
         terminal.line("function f()", ">")?;
         terminal.line("return 'from', 'f'", ">")?;
         terminal.line("end", "\r\n")?;
@@ -215,7 +201,7 @@ fn a_person_is_prompted() -> Result<(), Failed> {
 }
 
 fn a_person_interrupts_what_waits() -> Result<(), Failed> {
-    at_a_terminal("interrupt_wait", "", |terminal| {
+    at_a_terminal("interrupt_wait", &[], |terminal| {
         terminal.expect("print('waits') task.wait(1000) print('never')\r", "\nwaits\r\n")?;
         terminal.line("\x03", "error: interrupted\r\n")?;
         terminal.line("'go ' .. 'on'", "\ngo on\r\n")?;
@@ -225,7 +211,7 @@ fn a_person_interrupts_what_waits() -> Result<(), Failed> {
 }
 
 fn a_person_interrupts_what_spins() -> Result<(), Failed> {
-    at_a_terminal("interrupt_spin", "--limit run=1000", |terminal| {
+    at_a_terminal("interrupt_spin", &["--limit", "run=1000"], |terminal| {
         terminal.expect("print('spins') while true do end\r", "\nspins\r\n")?;
         terminal.line("\x03", "error: repl:1: interrupted\r\n  at repl:1\r\n")?;
         terminal.line("'go ' .. 'on'", "\ngo on\r\n")
@@ -233,9 +219,7 @@ fn a_person_interrupts_what_spins() -> Result<(), Failed> {
 }
 
 fn a_person_interrupts_what_does_not_hear() -> Result<(), Failed> {
-    let Some(mut terminal) = Terminal::open("interrupt_deaf", "--limit run=1000")? else {
-        return Ok(());
-    };
+    let mut terminal = Terminal::open("interrupt_deaf", &["--limit", "run=1000"])?;
     // Sorting without a function passes no safepoint.
     terminal.line(
         "numbers = table.create(2e6, 1) for i = 1, 2e6 do numbers[i] = i * 7919 % 1000003 end",
@@ -252,7 +236,7 @@ fn a_person_interrupts_what_does_not_hear() -> Result<(), Failed> {
 }
 
 fn a_person_gives_up_a_chunk() -> Result<(), Failed> {
-    at_a_terminal("give_up", "", |terminal| {
+    at_a_terminal("give_up", &[], |terminal| {
         terminal.expect("f(\r", ">> ")?;
         terminal.expect("\x03", PROMPT)?;
         terminal.line("'go ' .. 'on'", "\ngo on\r\n")
@@ -260,7 +244,7 @@ fn a_person_gives_up_a_chunk() -> Result<(), Failed> {
 }
 
 fn output_leaves_the_line_alone() -> Result<(), Failed> {
-    at_a_terminal("output", "", |terminal| {
+    at_a_terminal("output", &[], |terminal| {
         terminal.line(
             "wait = function() task.wait(0.1) print('from a task') end",
             "\r\n",
@@ -273,21 +257,23 @@ fn output_leaves_the_line_alone() -> Result<(), Failed> {
 }
 
 fn a_new_session_begins_where_a_limit_ended_one() -> Result<(), Failed> {
-    at_a_terminal("afresh", "--limit run=0.1 --limit grace=0.1", |terminal| {
-        terminal.line("x = 5", "\r\n")?;
-        let spin = "while true do pcall(function() while true do end end) end";
-        terminal.line(
-            spin,
-            "a new session begins: the globals of the last one are gone\r\n",
-        )?;
-        terminal.line("x, 'and on'", "\nnil\tand on\r\n")
-    })
+    at_a_terminal(
+        "afresh",
+        &["--limit", "run=0.1", "--limit", "grace=0.1"],
+        |terminal| {
+            terminal.line("x = 5", "\r\n")?;
+            let spin = "while true do pcall(function() while true do end end) end";
+            terminal.line(
+                spin,
+                "a new session begins: the globals of the last one are gone\r\n",
+            )?;
+            terminal.line("x, 'and on'", "\nnil\tand on\r\n")
+        },
+    )
 }
 
 fn what_was_typed_is_kept_for_its_user() -> Result<(), Failed> {
-    let Some(mut terminal) = Terminal::open("history", "")? else {
-        return Ok(());
-    };
+    let mut terminal = Terminal::open("history", &[])?;
     terminal.line("1 + 1", "\n2\r\n")?;
     terminal.line("secret = 'key'", "\r\n")?;
     let path = terminal.state.join("atoll/history");

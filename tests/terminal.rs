@@ -55,7 +55,7 @@ fn command(name: &str, source: &[u8], words: &[&str]) -> Result<Command, Failed>
         .current_dir(folder)
         .env("XDG_CACHE_HOME", scratch())
         .env("TERM", "xterm");
-    for variable in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "RUST_LOG"] {
+    for variable in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "CI", "RUST_LOG"] {
         command.env_remove(variable);
     }
     Ok(command)

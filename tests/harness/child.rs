@@ -8,7 +8,7 @@ use std::io::{ErrorKind, PipeReader, Read, Write};
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -110,7 +110,7 @@ impl Atoll {
 /// A child under way.
 pub(crate) struct Running {
     child: Child,
-    stdin: Option<ChildStdin>,
+    stdin: Option<Box<dyn Write>>,
     /// What it has written to standard output so far.
     pub(crate) stdout: Captured,
     /// What it has written to standard error so far.
@@ -133,13 +133,25 @@ impl Running {
             Some(pipe) => Captured::follow(pipe),
             None => Captured::follow(std::io::empty()),
         };
-        Ok(Self {
-            stdin: child.stdin.take(),
+        let stdin = child.stdin.take().map(|pipe| Box::new(pipe) as Box<dyn Write>);
+        Ok(Self::new(child, stdin, stdout, stderr, time_limit))
+    }
+
+    /// A child that was started, and its ends of this side.
+    pub(crate) fn new(
+        child: Child,
+        stdin: Option<Box<dyn Write>>,
+        stdout: Captured,
+        stderr: Captured,
+        time_limit: Duration,
+    ) -> Self {
+        Self {
             child,
+            stdin,
             stdout,
             stderr,
             deadline: Instant::now() + time_limit,
-        })
+        }
     }
 
     /// Waits for the first server's listening line and returns its address.
@@ -303,7 +315,8 @@ struct Pipe {
 }
 
 impl Captured {
-    fn follow(mut pipe: impl Read + Send + 'static) -> Self {
+    /// Reads all there is, on a thread of its own.
+    pub(crate) fn follow(mut pipe: impl Read + Send + 'static) -> Self {
         let state = Arc::new((Mutex::new(Pipe::default()), Condvar::new()));
         let shared = Arc::clone(&state);
         thread::spawn(move || {
