@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use libtest_mimic::{Failed, Trial};
 
 use crate::harness::child::{Atoll, Running, scratch};
+use crate::harness::http::get;
 use crate::harness::trials;
 
 /// The tests of this file.
@@ -23,6 +24,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         a_spinning_script_is_started_afresh,
         what_was_typed_wrong_ends_it,
         interrupt_ends_it_at_any_time,
+        metrics_and_the_access_log_go_on,
     ];
     all.extend(ports::trials());
     all
@@ -221,5 +223,42 @@ fn interrupt_ends_it_at_any_time() -> Result<(), Failed> {
             running.finish()?.expect_code(code)?;
         }
     }
+    Ok(())
+}
+
+fn metrics_and_the_access_log_go_on() -> Result<(), Failed> {
+    let serving = |word| {
+        format!(
+            "net.serve({{ port = 0, address = '127.0.0.1', request = function() return '{word}' end }}) print('{word}')"
+        )
+    };
+    let project = Project::new("traffic", &serving("one"))?;
+    let running = project.run(&["--allow-listen", "--metrics=127.0.0.1:0", "--access-log=access"])?;
+    running.wait_stdout("one\n")?;
+    let metrics = running
+        .stderr
+        .text()
+        .split("http://")
+        .nth(1)
+        .and_then(|rest| rest.split_once('/')?.0.parse().ok())
+        .ok_or("no metrics line")?;
+    let requests = || -> Result<bool, Failed> {
+        Ok(get(metrics, "/metrics")?
+            .text()
+            .contains("atoll_http_requests_total{method=\"GET\",status=\"200\"} 1\n"))
+    };
+    let address = running.address()?;
+    get(address, "/one")?;
+    assert!(requests()?);
+    project.write("main.luau", &serving("two"))?;
+    running.wait_stdout("two\n")?;
+    assert!(!requests()?, "it counts the run of now");
+    get(address, "/two")?;
+    assert!(requests()?);
+    let err = interrupt(running)?;
+    assert_eq!(err.matches("metrics on").count(), 1, "{err}");
+    let log = fs::read_to_string(project.0.join("access"))?;
+    let paths: Vec<&str> = log.lines().filter_map(|line| line.split(' ').nth(6)).collect();
+    assert_eq!(paths, ["/one", "/two"]);
     Ok(())
 }

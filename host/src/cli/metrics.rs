@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::mpsc;
 
+use tokio::sync::watch;
+
 use crate::net::exporter::Exporter;
 use crate::permissions::{NetRule, Permissions};
 use crate::runtime::Runtime;
@@ -10,7 +12,7 @@ use crate::runtime::Runtime;
 /// An endpoint that is bound, and waits for what it is to tell.
 pub(super) struct MetricsServer {
     address: SocketAddr,
-    source: mpsc::Sender<Runtime>,
+    source: watch::Sender<Option<Runtime>>,
 }
 
 impl MetricsServer {
@@ -22,7 +24,7 @@ impl MetricsServer {
     pub(super) fn bind(address: SocketAddr) -> Result<MetricsServer, String> {
         let failed = |cause: String| format!("--metrics: cannot listen on {address}: {cause}");
         let (bound, outcome) = mpsc::channel();
-        let (source, runtime) = mpsc::channel::<Runtime>();
+        let (source, mut runtime) = watch::channel::<Option<Runtime>>(None);
         let thread = std::thread::Builder::new().name("atoll-metrics".to_owned());
         let serve = move || {
             let executor = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -37,9 +39,14 @@ impl MetricsServer {
                 };
                 drop(bound.send(Ok(exporter.local_addr())));
                 // Whoever connects meanwhile waits in the backlog.
-                if let Ok(runtime) = runtime.recv() {
-                    exporter.serve(move || runtime.metrics().to_prometheus()).await;
+                if runtime.wait_for(Option::is_some).await.is_err() {
+                    return;
                 }
+                let text = move || match &*runtime.borrow() {
+                    Some(runtime) => runtime.metrics().to_prometheus(),
+                    None => String::new(),
+                };
+                exporter.serve(text).await;
             });
         };
         thread.spawn(serve).map_err(|error| failed(error.to_string()))?;
@@ -72,9 +79,8 @@ impl MetricsServer {
         permissions.deny_net(rules.iter().filter_map(|rule| rule.parse::<NetRule>().ok()))
     }
 
-    /// Begins to answer.
-    pub(super) fn start(self, runtime: Runtime) {
-        // The thread is there as long as the process.
-        drop(self.source.send(runtime));
+    /// Answers with what this runtime has counted, from now on.
+    pub(super) fn tell_of(&self, runtime: &Runtime) {
+        self.source.send_replace(Some(runtime.clone()));
     }
 }

@@ -18,10 +18,11 @@ pub(super) fn run(mut config: Config) -> Exit {
         Ok(script) => equip(script, &config),
         Err(error) => return fail(Exit::Usage, &unreadable(&config.script, &error)),
     };
-    let mut traffic = match Traffic::open(&mut config) {
+    let traffic = match Traffic::open(&config) {
         Ok(traffic) => traffic,
         Err(exit) => return exit,
     };
+    traffic.hide(&mut config);
     let learning = learning(&config);
     let runtime = builder(&config, learning.as_ref())
         .map(|builder| traffic.told_to(builder))

@@ -14,17 +14,16 @@ pub(super) struct Traffic {
 }
 
 impl Traffic {
-    /// Opens the log, and binds the endpoint, which the script is then kept away from.
+    /// Opens the log, and binds the endpoint.
     ///
     /// # Errors
     ///
     /// The exit code, once the reason is said.
-    pub(super) fn open(config: &mut Config) -> Result<Traffic, Exit> {
+    pub(super) fn open(config: &Config) -> Result<Traffic, Exit> {
         let metrics = config.metrics.map(MetricsServer::bind).transpose();
         let metrics = metrics.map_err(|error| fail(Exit::Usage, &error))?;
         if let Some(metrics) = &metrics {
-            let permissions = std::mem::take(&mut config.policy.permissions);
-            config.policy.permissions = metrics.hide(permissions);
+            eprintln!("metrics on http://{}{}", metrics.address(), exporter::PATH);
         }
         let open = |path: &std::path::PathBuf| {
             AccessLines::open(path).map_err(|error| {
@@ -38,6 +37,14 @@ impl Traffic {
         })
     }
 
+    /// Keeps the script away from the endpoint.
+    pub(super) fn hide(&self, config: &mut Config) {
+        if let Some(metrics) = &self.metrics {
+            let permissions = std::mem::take(&mut config.policy.permissions);
+            config.policy.permissions = metrics.hide(permissions);
+        }
+    }
+
     /// Has the runtime to be write the log.
     pub(super) fn told_to(&self, builder: Builder) -> Builder {
         match &self.access_log {
@@ -46,11 +53,10 @@ impl Traffic {
         }
     }
 
-    /// Begins to answer at the endpoint.
-    pub(super) fn serve(&mut self, runtime: &Runtime) {
-        if let Some(metrics) = self.metrics.take() {
-            eprintln!("metrics on http://{}{}", metrics.address(), exporter::PATH);
-            metrics.start(runtime.clone());
+    /// Has the endpoint answer with what this runtime counts.
+    pub(super) fn serve(&self, runtime: &Runtime) {
+        if let Some(metrics) = &self.metrics {
+            metrics.tell_of(runtime);
         }
     }
 

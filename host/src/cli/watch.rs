@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use super::signals::Signals;
+use super::traffic::Traffic;
 use super::{Exit, RunArgs, fail, run, usage};
 use crate::config::Config;
 use crate::net::guard::Learning;
@@ -35,20 +36,25 @@ pub(super) fn run(args: &RunArgs) -> Exit {
 
 async fn again_and_again(args: &RunArgs, signals: &mut Signals) -> Exit {
     let kept = Kept::default();
+    let mut traffic = None;
     let mut is_first = true;
-    loop {
+    let exit = loop {
         let seen = Seen::default();
-        let end = match Round::prepare(args, &seen, &kept) {
+        let end = match Round::prepare(args, &seen, &kept, &mut traffic) {
             Ok(round) => round.run(&seen, &kept, signals).await,
             // What was typed is wrong, and no change of a file mends that.
-            Err(exit) if is_first => return exit,
+            Err(exit) if is_first => break exit,
             Err(_) => wait(&seen, signals).await,
         };
         if let Some(exit) = end {
-            return exit;
+            break exit;
         }
         is_first = false;
+    };
+    if let Some(traffic) = traffic {
+        traffic.finish();
     }
+    exit
 }
 
 /// One run to be.
@@ -60,18 +66,31 @@ struct Round {
 
 impl Round {
     /// Reads what there is now. The error is told already.
-    fn prepare(args: &RunArgs, seen: &Seen, kept: &Kept) -> Result<Round, Exit> {
+    fn prepare(
+        args: &RunArgs,
+        seen: &Seen,
+        kept: &Kept,
+        traffic: &mut Option<Traffic>,
+    ) -> Result<Round, Exit> {
         if let Some(path) = &args.permissions.config {
             seen.note(path);
         }
         seen.note(&args.script);
-        let config = Config::from_args(args.clone()).map_err(|error| usage(&error.to_string()))?;
+        let mut config = Config::from_args(args.clone()).map_err(|error| usage(&error.to_string()))?;
         let script = Script::watched(&args.script, seen)
             .map_err(|error| fail(Exit::Usage, &run::unreadable(&args.script, &error)))?;
+        // Of all rounds: what asks at the endpoint goes on asking.
+        let traffic = match traffic {
+            Some(traffic) => traffic,
+            None => traffic.insert(Traffic::open(&config)?),
+        };
+        traffic.hide(&mut config);
         let learning = run::learning(&config);
         let builder = run::builder(&config, learning.as_ref())?.kept(kept);
+        let runtime = run::build(traffic.told_to(builder))?;
+        traffic.serve(&runtime);
         Ok(Round {
-            runtime: run::build(builder)?,
+            runtime,
             script: run::equip(script, &config),
             learning,
         })
