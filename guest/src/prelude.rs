@@ -14,7 +14,7 @@ pub(crate) const NAME: &str = "[atoll]";
 pub(crate) struct Libraries {
     /// Resume coroutines.
     pub(crate) drivers: Drivers,
-    /// Runs a request's handler: `handle_request(handler, recover, exchange, is_upgrade, head, fields, query, body)`.
+    /// Runs a request's handler: `handle_request(handler, recover, exchange, is_upgrade, head, path, query, body)`.
     pub(crate) handle_request: Function,
     /// Runs a WebSocket's handlers: `deliver(websocket)`.
     pub(crate) deliver: Function,
@@ -69,8 +69,9 @@ fn tests(
     let differences: Table = chunk(lua, include_str!("prelude/differences.luau"))?.call(values)?;
     let expect: Function =
         chunk(lua, include_str!("prelude/expect.luau"))?.call((core, values, differences))?;
-    let (test, run_tests): (Table, Function) =
-        chunk(lua, include_str!("prelude/test.luau"))?.call((natives, core, expect))?;
+    let (test, suite): (Table, Table) =
+        chunk(lua, include_str!("prelude/test.luau"))?.call((core, expect))?;
+    let run_tests = chunk(lua, include_str!("prelude/test_run.luau"))?.call((natives, core, suite))?;
     for pair in test.pairs::<Value, Value>() {
         let (name, function) = pair?;
         lua.globals().raw_set(name, function)?;

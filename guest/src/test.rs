@@ -1,4 +1,4 @@
-//! What `prelude/test.luau` needs to run tests one after the other, and to tell the host of them.
+//! What `prelude/test_run.luau` needs to run tests one after the other, and to tell the host of them.
 
 use std::time::Duration;
 

@@ -1,39 +1,48 @@
 //! One request on its way to the script's handler: hands it to the prelude, which makes the `ServerRequest` table.
 //!
-//! Called by `net::serve`. `handle_request` in the prelude starts the coroutine that calls the handler and hands its
+//! Called by `net::serve`. `handle_request` in the prelude makes a coroutine call the handler, and hands its
 //! result to `net::reply`. All short strings cross in one: each Luau value that Rust makes costs a protected call,
 //! as the heap may be full.
 
 use std::cell::OnceCell;
 
-use mlua::{Function, Lua, Table};
+use mlua::prelude::LuaString;
+use mlua::{AnyUserData, Function, Lua, Table};
 
 use crate::bindings::http_server::Exchange;
-use crate::bindings::types::Header;
-use crate::net::header;
+use crate::heap::Heap;
+use crate::net::head::Head;
 use crate::net::reply::{Pending, Upgrade};
-use crate::net::target::{path, query, raw_path};
 use crate::problem::message_of;
+
+/// Bytes of Luau values that are made for each request, besides its strings.
+const OVERHEAD: usize = 1024;
+
+/// Bytes of a table that a byte of a query can lead to: two bytes are a name and its place.
+const PER_BYTE_OF_QUERY: usize = 64;
 
 /// The prelude's way to run handlers.
 #[derive(Default)]
 pub(crate) struct Handlers {
-    /// `handle_request(handler, recover, exchange, is_upgrade, head, fields, query, body)`; set once the prelude is loaded.
+    /// `handle_request(handler, recover, exchange, is_upgrade, head, path, query, body)`; set once the prelude is loaded.
     driver: OnceCell<Function>,
 }
 
 /// A request that is there in full.
 pub(crate) struct Work {
-    /// The method, in its own case.
-    pub(crate) method: String,
-    /// The request-target as received.
-    pub(crate) target: String,
-    /// The header fields in the order of the wire.
-    pub(crate) headers: Vec<Header>,
-    /// The peer's IP address.
-    pub(crate) peer: String,
+    /// Its start.
+    pub(crate) head: Head,
     /// The content; empty where there is none.
     pub(crate) content: Vec<u8>,
+}
+
+/// What the prelude makes a request's table of.
+struct Values {
+    pending: AnyUserData,
+    head: LuaString,
+    path: Option<LuaString>,
+    query: Option<Table>,
+    body: LuaString,
 }
 
 impl Handlers {
@@ -43,7 +52,7 @@ impl Handlers {
         let _ = self.driver.set(driver);
     }
 
-    /// Runs the handler in a new coroutine until its first yield.
+    /// Runs the handler in a coroutine until its first yield.
     ///
     /// # Errors
     ///
@@ -51,6 +60,7 @@ impl Handlers {
     pub(crate) fn handle(
         &self,
         lua: &Lua,
+        heap: &Heap,
         handler: Option<&Function>,
         recover: Option<&Function>,
         upgrade: Option<Upgrade>,
@@ -61,30 +71,55 @@ impl Handlers {
             return Ok(());
         };
         let is_upgrade = upgrade.is_some();
-        let pending = Pending::new(exchange, work.origin(), upgrade);
-        let (head, fields) = work.head();
-        let values = work.query(lua).and_then(|query| {
+        let coming = work.head.packed().len() * PER_BYTE_OF_QUERY + work.content.len() + OVERHEAD;
+        let values = heap.with_room(lua, coming, || Values::make(lua, upgrade, exchange, work));
+        let Some(values) = values? else { return Ok(()) };
+        let Values {
+            pending,
+            head,
+            path,
+            query,
+            body,
+        } = values;
+        let values = (handler, recover, &pending, is_upgrade, head, path, query, body);
+        driver.call(values).inspect_err(|_| {
+            // Now, and not when Luau collects it: the client waits.
+            if let Ok(mut pending) = pending.borrow_mut::<Pending>() {
+                pending.fail();
+            }
+        })
+    }
+}
+
+impl Values {
+    /// The values; none where the heap is full, which the client is told of.
+    fn make(
+        lua: &Lua,
+        upgrade: Option<Upgrade>,
+        exchange: Exchange,
+        work: Work,
+    ) -> mlua::Result<Option<Values>> {
+        let strings = || {
             Ok((
-                lua.create_string(head)?,
-                fields,
-                query,
+                lua.create_string(work.head.packed())?,
+                work.head.path().map(|path| lua.create_string(path)).transpose()?,
+                work.query(lua)?,
                 lua.create_string(&work.content)?,
             ))
-        });
-        match values {
-            Ok((head, fields, query, body)) => {
-                let pending = lua.create_userdata(pending)?;
-                let values = (handler, recover, &pending, is_upgrade, head, fields, query, body);
-                driver.call(values).inspect_err(|_| {
-                    // Now, and not when Luau collects it: the client waits.
-                    if let Ok(mut pending) = pending.borrow_mut::<Pending>() {
-                        pending.fail();
-                    }
-                })
-            }
+        };
+        let made: mlua::Result<_> = strings();
+        let pending = Pending::new(exchange, work.head, upgrade);
+        match made {
+            Ok((head, path, query, body)) => Ok(Some(Values {
+                pending: lua.create_userdata(pending)?,
+                head,
+                path,
+                query,
+                body,
+            })),
             Err(problem) => {
                 pending.give_up(&message_of(&problem));
-                Ok(())
+                Ok(None)
             }
         }
     }
@@ -92,38 +127,13 @@ impl Handlers {
 
 impl Work {
     /// Answers with the standard 500 and reports why, without running the handler.
-    pub(crate) fn give_up(&self, exchange: Exchange, why: &str) {
-        Pending::new(exchange, self.origin(), None).give_up(why);
-    }
-
-    fn origin(&self) -> String {
-        format!("request handler for {} {}", self.method, raw_path(&self.target))
-    }
-
-    /// Method, decoded path, target and peer, then a name and a value per header field, each behind its length (four
-    /// bytes, little-endian); and how many fields there are.
-    fn head(&self) -> (Vec<u8>, usize) {
-        let fields = header::joined(&self.headers, header::request_separator);
-        let mut head = Vec::with_capacity(256);
-        let mut push = |bytes: &[u8]| {
-            let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-            head.extend_from_slice(&length.to_le_bytes());
-            head.extend_from_slice(bytes);
-        };
-        push(self.method.as_bytes());
-        push(&path(&self.target));
-        push(self.target.as_bytes());
-        push(self.peer.as_bytes());
-        for (name, value) in &fields {
-            push(name.as_bytes());
-            push(value);
-        }
-        (head, fields.len())
+    pub(crate) fn give_up(self, exchange: Exchange, why: &str) {
+        Pending::new(exchange, self.head, None).give_up(why);
     }
 
     /// The query's names and values, if there are any.
     fn query(&self, lua: &Lua) -> mlua::Result<Option<Table>> {
-        let pairs = query(&self.target);
+        let pairs = self.head.query();
         if pairs.is_empty() {
             return Ok(None);
         }

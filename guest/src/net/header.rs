@@ -10,10 +10,8 @@ use crate::fields::shown;
 /// Fields with distinct names, their values joined where they had to be.
 pub(crate) type Joined<'a> = Vec<(&'a str, Cow<'a, [u8]>)>;
 
-/// Joins the values of fields that share a name, which are in lower case already (RFC 9110, section 5.3).
-///
-/// `separator` tells what stands between the values of the field that it is given.
-pub(crate) fn joined(fields: &[Header], separator: fn(&str) -> &'static str) -> Joined<'_> {
+/// Joins the values of a response's fields that share a name, which are in lower case already (RFC 9110, section 5.3).
+pub(crate) fn joined(fields: &[Header]) -> Joined<'_> {
     let mut joined: Joined<'_> = Vec::with_capacity(fields.len());
     for Header { name, value } in fields {
         match joined.iter_mut().find(|(seen, _)| seen == name) {
@@ -28,13 +26,8 @@ pub(crate) fn joined(fields: &[Header], separator: fn(&str) -> &'static str) -> 
     joined
 }
 
-/// What joins the fields of a request: cookies are the exception (RFC 6265, section 4.2.1).
-pub(crate) fn request_separator(name: &str) -> &'static str {
-    if name == "cookie" { "; " } else { ", " }
-}
-
-/// What joins the fields of a response: a cookie may contain a comma (RFC 6265, section 3).
-pub(crate) fn response_separator(name: &str) -> &'static str {
+/// What stands between the values: a cookie may contain a comma (RFC 6265, section 3).
+fn separator(name: &str) -> &'static str {
     if name == "set-cookie" { "\n" } else { ", " }
 }
 
@@ -128,7 +121,7 @@ fn is_value(bytes: &[u8]) -> bool {
 mod tests {
     use std::borrow::Cow;
 
-    use super::{is_token, is_value, joined, request_separator, response_separator};
+    use super::{is_token, is_value, joined};
     use crate::bindings::types::Header;
 
     fn header(name: &str, value: &str) -> Header {
@@ -144,24 +137,15 @@ mod tests {
 
     #[test]
     fn fields_that_share_a_name() {
-        let request = vec![
-            header("accept", "a"),
-            header("cookie", "x=1"),
-            header("accept", "b"),
-            header("cookie", "y=2"),
-        ];
-        assert_eq!(
-            joined(&request, request_separator),
-            [pair("accept", "a, b"), pair("cookie", "x=1; y=2")]
-        );
         let response = vec![
             header("set-cookie", "x=1"),
             header("vary", "a"),
             header("set-cookie", "y=2"),
+            header("vary", "b"),
         ];
         assert_eq!(
-            joined(&response, response_separator),
-            [pair("set-cookie", "x=1\ny=2"), pair("vary", "a")]
+            joined(&response),
+            [pair("set-cookie", "x=1\ny=2"), pair("vary", "a, b")]
         );
     }
 

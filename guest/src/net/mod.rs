@@ -4,6 +4,7 @@
 
 pub(crate) mod error;
 mod handler;
+mod head;
 mod header;
 mod intake;
 mod percent;

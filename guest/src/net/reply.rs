@@ -13,6 +13,7 @@ use crate::bindings::types::Header;
 use crate::console;
 use crate::content::{NoMemory, bytes_of};
 use crate::fields::{shown, whole_number};
+use crate::net::head::Head;
 use crate::net::pieces::Writer;
 use crate::net::websocket::{Connection, Owner, Site};
 use crate::net::websocket_options::Hooks;
@@ -26,8 +27,8 @@ const FINAL: std::ops::RangeInclusive<u64> = 200..=599;
 pub(crate) struct Pending {
     /// The host's side, until the response is sent.
     exchange: Option<Exchange>,
-    /// What reports call its handler.
-    origin: String,
+    /// The request's start, for reports.
+    head: Head,
     /// The server's handlers of WebSockets, where the request asks for one.
     upgrade: Option<Upgrade>,
 }
@@ -48,18 +49,18 @@ pub(crate) struct Upgrade {
 impl UserData for Pending {}
 
 impl Pending {
-    /// The exchange, whose handler reports call `origin`.
-    pub(crate) fn new(exchange: Exchange, origin: String, upgrade: Option<Upgrade>) -> Self {
+    /// The exchange of a request.
+    pub(crate) fn new(exchange: Exchange, head: Head, upgrade: Option<Upgrade>) -> Self {
         Self {
             exchange: Some(exchange),
-            origin,
+            head,
             upgrade,
         }
     }
 
     /// Reports why there is no response; the host answers 500.
     pub(crate) fn give_up(self, why: &str) {
-        console::report(&self.origin, why, "");
+        console::report(&self.head.origin(), why, "");
     }
 
     /// Gives up the exchange now, and not when Luau collects this value.
@@ -101,7 +102,11 @@ impl Pending {
     }
 
     fn not_sent(&self, problem: &str) {
-        console::report(&self.origin, &format!("the response was not sent: {problem}"), "");
+        console::report(
+            &self.head.origin(),
+            &format!("the response was not sent: {problem}"),
+            "",
+        );
     }
 }
 
@@ -146,7 +151,7 @@ pub(crate) fn install(lua: &Lua, natives: &Table) -> mlua::Result<()> {
     let blame = lua.create_function(
         |_, (pending, message, trace): (UserDataRefMut<Pending>, LuaString, LuaString)| {
             console::report(
-                &pending.origin,
+                &pending.head.origin(),
                 &message.to_string_lossy(),
                 &trace.to_string_lossy(),
             );

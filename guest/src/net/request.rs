@@ -113,7 +113,7 @@ fn to_table(lua: &Lua, reply: Reply) -> mlua::Result<Table> {
         pair.raw_set("value", lua.create_string(&field.value)?)?;
         raw.raw_push(pair)?;
     }
-    let fields = header::joined(&reply.headers, header::response_separator);
+    let fields = header::joined(&reply.headers);
     let response = lua.create_table_with_capacity(0, 6)?;
     response.raw_set("ok", (200..300).contains(&reply.status))?;
     response.raw_set("statusCode", reply.status)?;

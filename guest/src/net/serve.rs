@@ -15,7 +15,8 @@ use crate::bindings::http_server::{Exchange, Incoming, Request, Server};
 use crate::bindings::types::Body;
 use crate::net::error;
 use crate::net::handler::{Handlers, Work};
-use crate::net::intake::{Intake, Shortfall, stated_length};
+use crate::net::head::Head;
+use crate::net::intake::{Intake, Shortfall};
 use crate::net::reply::Upgrade;
 use crate::net::serve_options::ServeOptions;
 use crate::net::websocket;
@@ -222,47 +223,37 @@ impl Site {
     /// Queues a request's handler, once its content is there.
     fn take_in(self: &Rc<Self>, exchange: Exchange, request: Request) {
         let Request {
-            method,
-            target,
-            headers,
+            head,
             body,
-            peer,
             is_upgrade,
         } = request;
-        let expected = stated_length(&headers);
-        let work = |content| Work {
-            method,
-            target,
-            headers,
-            peer,
-            content,
-        };
+        let head = Head::new(head);
         let site = self.clone();
         match body {
             Body::Whole(content) => {
-                let work = work(content);
+                let work = Work { head, content };
                 self.shared
                     .scheduler
                     .enqueue(move || site.handle(exchange, is_upgrade, work));
             }
             Body::Pieces(source) => {
                 let (intake, most) = (self.shared.intake.clone(), self.max_body_size);
+                let expected = head.stated_length();
                 let reading = async move { intake.read(Body::Pieces(source), expected, most).await };
-                let work = work(Vec::new());
+                let work = |content| Work { head, content };
                 self.shared
                     .scheduler
                     .start(reading, move |content| match content {
-                        Ok(content) => site.handle(exchange, is_upgrade, Work { content, ..work }),
+                        Ok(content) => site.handle(exchange, is_upgrade, work(content)),
                         // The host has answered its client already, or has none any more.
                         Err(Shortfall::Broken(_)) => {}
-                        Err(full @ Shortfall::NoMemory) => work.give_up(exchange, &full.words()),
+                        Err(full @ Shortfall::NoMemory) => work(Vec::new()).give_up(exchange, &full.words()),
                     });
             }
         }
     }
 
     fn handle(&self, exchange: Exchange, is_upgrade: bool, work: Work) {
-        self.shared.scheduler.make_room(&self.lua, work.content.len());
         let upgrade = self.upgrade.clone().filter(|_| is_upgrade);
         let handler = if is_upgrade {
             self.check.as_ref()
@@ -270,10 +261,15 @@ impl Site {
             Some(&self.handler)
         };
         let recover = self.recover.as_ref();
-        let outcome = self
-            .shared
-            .handlers
-            .handle(&self.lua, handler, recover, upgrade, exchange, work);
+        let outcome = self.shared.handlers.handle(
+            &self.lua,
+            self.shared.scheduler.heap(),
+            handler,
+            recover,
+            upgrade,
+            exchange,
+            work,
+        );
         self.shared.scheduler.expect_no_error(outcome);
     }
 }

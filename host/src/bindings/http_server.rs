@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::{HeaderMap, Method};
 use wasmtime::component::{Accessor, HasSelf, Resource};
 
 use super::generated::atoll::net::http_server as wit;
@@ -169,15 +170,31 @@ fn hand_over(state: &mut State, incoming: Incoming) -> Option<wit::Incoming> {
         drop(state.take(exchange));
         return None;
     };
+    let peer = incoming.peer.to_string();
     Some(wit::Incoming {
         exchange,
         request: wit::Request {
-            method: incoming.method,
-            target: incoming.target,
-            headers: types::headers(incoming.headers),
+            head: head(&incoming.method, &incoming.target, &peer, &incoming.headers),
             body,
-            peer: incoming.peer.to_string(),
             is_upgrade,
         },
     })
+}
+
+/// A request's short strings in one.
+fn head(method: &Method, target: &str, peer: &str, fields: &HeaderMap) -> Vec<u8> {
+    let start = [method.as_str(), target, peer].map(str::as_bytes);
+    let fields = || {
+        fields
+            .iter()
+            .map(|(name, value)| [name.as_str().as_bytes(), value.as_bytes()])
+    };
+    let strings = || start.into_iter().chain(fields().flatten());
+    let mut head = Vec::with_capacity(strings().map(|string| string.len() + 4).sum());
+    for string in strings() {
+        // hyper reads no head that is longer.
+        head.extend_from_slice(&u32::try_from(string.len()).unwrap_or(u32::MAX).to_le_bytes());
+        head.extend_from_slice(string);
+    }
+    head
 }

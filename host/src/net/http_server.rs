@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::{HeaderMap, Method, StatusCode};
 use http_body_util::{Either, Full};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -69,11 +69,11 @@ pub(crate) struct Incoming {
     /// The way back.
     pub(crate) exchange: Exchange,
     /// As received.
-    pub(crate) method: String,
+    pub(crate) method: Method,
     /// The request-target as received (RFC 9112, section 3.2).
     pub(crate) target: String,
-    /// Names in lower case.
-    pub(crate) headers: Vec<Field>,
+    /// In the order of the wire as far as hyper keeps it (fields of one name stand together).
+    pub(crate) headers: HeaderMap,
     /// At most `max_body_size` bytes.
     pub(crate) body: Body,
     /// Who sent it.

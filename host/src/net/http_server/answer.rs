@@ -205,9 +205,9 @@ async fn answer(
             observer: shared.observer.clone(),
             peer: visit.peer,
         },
-        method: head.method.as_str().to_owned(),
+        method: head.method,
         target,
-        headers: headers::from_map(&head.headers),
+        headers: head.headers,
         body,
         peer: visit.peer,
     };
