@@ -148,6 +148,18 @@ pub(crate) fn lost() -> io::Error {
     io::Error::other("the server closed the connection")
 }
 
+/// One request on a connection that stays; the response is "Hello".
+pub(crate) async fn ask(stream: &mut TcpStream) -> io::Result<()> {
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: bench\r\n\r\n").await?;
+    let mut response = Vec::new();
+    while !response.ends_with(b"\r\n\r\nHello") {
+        if stream.read_buf(&mut response).await? == 0 {
+            return Err(lost());
+        }
+    }
+    Ok(())
+}
+
 /// One request on a connection of its own; returns the response's content.
 pub(crate) async fn http(server: SocketAddr, what: &str, content: &str) -> io::Result<String> {
     let mut stream = connect(server, None).await?;

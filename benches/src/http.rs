@@ -12,11 +12,11 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::client;
 use crate::median::spread;
-use crate::server::{Server, pin_client};
+use crate::server::{SERVER_CORE, Server, pin_client};
 
 /// What Atoll serves.
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/hello.luau");
@@ -57,14 +57,14 @@ pub(crate) fn run(
         let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..rounds {
             let atoll = Server::atoll(atoll, SCRIPT, &[])?;
-            let hyper = Server::reference("hyper")?;
+            let hyper = Server::reference("hyper", SERVER_CORE)?;
             let (a, h) = (
                 load(atoll.address, &request, time, connections)?,
                 load(hyper.address, &request, time, connections)?,
             );
-            ours.push(a);
-            theirs.push(h);
-            ratios.push(a / h);
+            ours.push(a.rate);
+            theirs.push(h.rate);
+            ratios.push(a.rate / h.rate);
         }
         let ((a, ..), (h, ..), (median, low, high)) = (spread(&ours), spread(&theirs), spread(&ratios));
         println!("  {name:<11} atoll {a:>7.0}  hyper {h:>7.0}  ratio {median:.2}  ({low:.2} to {high:.2})");
@@ -104,36 +104,53 @@ async fn answer(request: hyper::Request<Incoming>) -> Result<hyper::Response<Ful
     Ok(response)
 }
 
-/// Sends the request over and over on each connection, and returns the responses per second.
-fn load(
+/// What came of a load.
+pub(crate) struct Outcome {
+    /// Responses per second.
+    pub(crate) rate: f64,
+    /// How long 99 of 100 requests took at most.
+    pub(crate) p99: Duration,
+}
+
+/// Sends the request over and over on each connection. The time begins when all are there.
+pub(crate) fn load(
     server: SocketAddr,
     request: &[u8],
     time: Duration,
     connections: usize,
-) -> Result<f64, Box<dyn Error>> {
+) -> Result<Outcome, Box<dyn Error>> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?
         .block_on(async {
-            let start = Instant::now();
-            let tasks: Vec<_> = (0..connections)
-                .map(|_| tokio::task::spawn(exchange(server, request.to_vec(), start + time)))
-                .collect();
-            let mut responses = 0;
-            for task in tasks {
-                responses += task.await??;
+            let mut streams = Vec::with_capacity(connections);
+            for _ in 0..connections {
+                streams.push(client::connect(server, None).await?);
             }
-            Ok(f64::from(responses) / start.elapsed().as_secs_f64())
+            let start = Instant::now();
+            let tasks: Vec<_> = streams
+                .into_iter()
+                .map(|stream| tokio::task::spawn(exchange(stream, request.to_vec(), start + time)))
+                .collect();
+            let mut times = Vec::new();
+            for task in tasks {
+                times.append(&mut task.await??);
+            }
+            let rate = times.len() as f64 / start.elapsed().as_secs_f64();
+            times.sort_unstable();
+            let p99 = times.get(times.len() * 99 / 100).copied().unwrap_or_default();
+            Ok(Outcome { rate, p99 })
         })
 }
 
-/// One connection's load: every response must be as long as the first, and a 200.
-async fn exchange(address: SocketAddr, request: Vec<u8>, end: Instant) -> std::io::Result<u32> {
-    let mut stream = client::connect(address, None).await?;
-    let mut buffer = vec![0; 16 << 10];
+/// One connection's load: how long each request took. Every response must be as long as the first, and a 200.
+async fn exchange(mut stream: TcpStream, request: Vec<u8>, end: Instant) -> std::io::Result<Vec<Duration>> {
+    let mut buffer = vec![0; (16 << 10) + request.len()];
     let mut length = None;
-    let mut responses = 0;
-    while Instant::now() < end {
+    let mut times = Vec::new();
+    let mut now = Instant::now();
+    while now < end {
+        let began = now;
         stream.write_all(&request).await?;
         let mut have = 0;
         while length.is_none_or(|length| have < length) {
@@ -148,9 +165,10 @@ async fn exchange(address: SocketAddr, request: Vec<u8>, end: Instant) -> std::i
         if !buffer.starts_with(b"HTTP/1.1 200") || length != Some(have) {
             return Err(std::io::Error::other("not the response that was asked for"));
         }
-        responses += 1;
+        now = Instant::now();
+        times.push(now - began);
     }
-    Ok(responses)
+    Ok(times)
 }
 
 /// How long the response is, once its head is there.

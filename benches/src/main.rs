@@ -6,9 +6,11 @@
 
 mod client;
 mod cpu;
+mod curves;
 mod fairness;
 mod http;
 mod median;
+mod outgoing;
 mod server;
 mod soak;
 mod sockets;
@@ -33,6 +35,8 @@ enum What {
     Http(Load),
     /// WebSocket messages per second against bare tokio-tungstenite, server and client on a core each
     Websocket(Load),
+    /// Outgoing requests per second against hyper's client, client and server on a core each
+    Outgoing(Load),
     /// Memory of many idle WebSockets, and a broadcast to some of them
     Sockets {
         /// The program to measure
@@ -81,9 +85,31 @@ enum What {
         #[arg(long, default_value_t = 5)]
         rounds: usize,
     },
+    /// What requests cost by connections, content, fields and heap, and memory by what is held: data and drawings
+    Curves {
+        /// The program to measure
+        #[arg(long, default_value = "target/release/atoll")]
+        atoll: PathBuf,
+        /// Seconds of load per point
+        #[arg(long, default_value_t = 3.0)]
+        seconds: f64,
+        /// Where the drawings go, and `curves.csv`
+        #[arg(long, default_value = "docs/performance")]
+        folder: PathBuf,
+    },
     /// The reference server of `http`
     #[command(hide = true)]
     Hyper,
+    /// The reference client of `outgoing`
+    #[command(hide = true)]
+    Requests {
+        /// What to ask for
+        url: hyper::Uri,
+        /// How long
+        seconds: f64,
+        /// Requests in flight
+        in_flight: usize,
+    },
     /// The reference server of `websocket`
     #[command(hide = true)]
     Tungstenite,
@@ -107,7 +133,7 @@ struct Load {
     /// Seconds of load per server and round
     #[arg(long, default_value_t = 3.0)]
     seconds: f64,
-    /// Connections
+    /// Connections, or requests in flight
     #[arg(long, default_value_t = 32)]
     connections: usize,
 }
@@ -116,6 +142,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().what {
         What::Http(load) => http::run(&load.atoll, load.rounds, load.seconds, load.connections),
         What::Websocket(load) => websocket::run(&load.atoll, load.rounds, load.seconds, load.connections),
+        What::Outgoing(load) => outgoing::run(&load.atoll, load.rounds, load.seconds, load.connections),
         What::Sockets {
             atoll,
             count,
@@ -129,8 +156,18 @@ fn main() -> ExitCode {
             seed,
         } => soak::run(seconds, clients, seed),
         What::Fairness { spinning, seconds } => fairness::run(spinning, seconds),
+        What::Curves {
+            atoll,
+            seconds,
+            folder,
+        } => curves::run(&atoll, seconds, &folder),
         What::Cpu { atoll, rounds } => cpu::run(&atoll, rounds),
         What::Hyper => http::reference(),
+        What::Requests {
+            url,
+            seconds,
+            in_flight,
+        } => outgoing::reference(&url, seconds, in_flight),
         What::Tungstenite => websocket::reference(),
         What::Luau { script } => cpu::reference(&script),
     };

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// The processor of the servers; the load comes from the other.
-const SERVER_CORE: &str = "1";
-const CLIENT_CORE: &str = "0";
+pub(crate) const SERVER_CORE: &str = "1";
+pub(crate) const CLIENT_CORE: &str = "0";
 
 /// A running server, ended with this value.
 pub(crate) struct Server {
@@ -20,16 +20,16 @@ pub(crate) struct Server {
 impl Server {
     /// Atoll with a script, which may listen; `more` are further arguments.
     pub(crate) fn atoll(atoll: &Path, script: &str, more: &[&str]) -> Result<Server, Box<dyn Error>> {
-        let mut command = pinned();
+        let mut command = pinned(SERVER_CORE);
         command
             .arg(atoll)
             .args(["run", script, "--allow-listen=localhost"]);
         Server::start(command.args(more))
     }
 
-    /// A subcommand of this very program.
-    pub(crate) fn reference(name: &str) -> Result<Server, Box<dyn Error>> {
-        Server::start(pinned().arg(std::env::current_exe()?).arg(name))
+    /// A subcommand of this very program, on that processor.
+    pub(crate) fn reference(name: &str, core: &str) -> Result<Server, Box<dyn Error>> {
+        Server::start(pinned(core).arg(std::env::current_exe()?).arg(name))
     }
 
     /// Starts it and waits until it says where it listens. What else it says is passed on.
@@ -68,9 +68,10 @@ impl Drop for Server {
     }
 }
 
-fn pinned() -> Command {
+/// A command to be, on that processor.
+pub(crate) fn pinned(core: &str) -> Command {
     let mut command = Command::new("taskset");
-    command.args(["-c", SERVER_CORE]);
+    command.args(["-c", core]);
     command
 }
 

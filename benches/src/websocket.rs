@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::client::{self, BINARY, TEXT, WebSocket};
 use crate::median::spread;
-use crate::server::{Server, pin_client};
+use crate::server::{SERVER_CORE, Server, pin_client};
 use crate::vitals;
 
 /// What Atoll serves.
@@ -44,7 +44,7 @@ pub(crate) fn run(
                 (vec![], vec![], vec![], vec![], vec![]);
             for _ in 0..rounds {
                 let atoll = Server::atoll(atoll, SCRIPT, &[])?;
-                let bare = Server::reference("tungstenite")?;
+                let bare = Server::reference("tungstenite", SERVER_CORE)?;
                 let load = |server: &Server| load(server, opcode, &payload, depth, time, connections);
                 let (a, b) = (load(&atoll)?, load(&bare)?);
                 ours.push(a.rate);

@@ -5,6 +5,7 @@
 //! safepoints), the prelude (after a failed allocation) and natives (before large values) ask for room here.
 
 use std::cell::Cell;
+use std::ffi::c_int;
 use std::rc::Rc;
 
 use mlua::prelude::LuaString;
@@ -15,6 +16,10 @@ use crate::problem::Problem;
 
 /// Bytes that reading and compiling a line of a session may take where the heap is full.
 const ROOM_FOR_LINE: usize = 64 * 1024;
+
+/// KiB that are allocated between two steps of a collection. At Luau's own 1 KiB a step is hardly more than its beginning and
+/// end; one of 16 KiB takes some tens of microseconds.
+const STEP: c_int = 16;
 
 /// Bytes by which lines may pass the limit, all together.
 const OVERDRAFT: usize = 1024 * 1024;
@@ -129,12 +134,13 @@ impl Drop for Unlimited<'_> {
     }
 }
 
-/// Adds the native `collect()`.
+/// Sets the collector's pace, and adds the native `collect()`.
 ///
 /// # Errors
 ///
 /// When the Luau heap is full.
 pub(crate) fn install(lua: &Lua, natives: &Table, heap: Rc<Heap>) -> mlua::Result<()> {
+    lua.gc_inc(0, 0, STEP);
     let collect = lua.create_function(move |lua, ()| {
         heap.after_failure(lua);
         Ok(())
