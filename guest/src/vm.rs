@@ -106,6 +106,9 @@ fn prepare(
     scheduler.set_drivers(libraries.drivers);
     waiting.set_drivers(libraries.handle_request, libraries.deliver);
 
+    #[cfg(feature = "wasi-http")]
+    crate::bindings::keep_seeder(globals.get::<mlua::Table>("math")?.raw_get("randomseed")?);
+
     lua.sandbox(true)?;
     lua.set_memory_limit(usize::try_from(program.heap).unwrap_or(usize::MAX))?;
     Ok(libraries.runner)
