@@ -60,7 +60,11 @@ impl StartGuest for Component {
             console::write_line(Output::Err, panic.to_string().as_bytes());
         }));
         let files = given.files.into_iter();
-        modules::keep(given.script, files.map(|file| (file.path, file.content)));
+        modules::keep(
+            given.script,
+            files.map(|file| (file.path, file.content)),
+            given.links,
+        );
         let mut run: Run = Box::pin(vm::run(Program {
             name: given.name,
             source: given.source,

@@ -4,12 +4,24 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 thread_local! {
-    static FILES: RefCell<Files> = const { RefCell::new(Files { script: String::new(), contents: BTreeMap::new() }) };
+    static FILES: RefCell<Files> = const { RefCell::new(Files::new()) };
 }
 
 struct Files {
     script: String,
     contents: BTreeMap<String, Vec<u8>>,
+    /// Other paths that lead to them.
+    links: BTreeMap<String, String>,
+}
+
+impl Files {
+    const fn new() -> Self {
+        Self {
+            script: String::new(),
+            contents: BTreeMap::new(),
+            links: BTreeMap::new(),
+        }
+    }
 }
 
 /// The project, as the script needs to know it.
@@ -43,10 +55,15 @@ pub(crate) enum Entry {
 }
 
 /// Takes over the project's files.
-pub(super) fn keep(script: String, files: impl Iterator<Item = (String, Vec<u8>)>) {
+pub(super) fn keep(
+    script: String,
+    files: impl Iterator<Item = (String, Vec<u8>)>,
+    links: Vec<(String, String)>,
+) {
     FILES.set(Files {
         script,
         contents: files.collect(),
+        links: links.into_iter().collect(),
     });
 }
 
@@ -61,12 +78,15 @@ pub(crate) fn of_script() -> Option<Project> {
 /// What each of the paths leads to.
 pub(crate) fn look(paths: &[String]) -> Vec<Entry> {
     FILES.with_borrow(|files| {
-        let entry = |path: &String| match files.contents.contains_key(path) {
-            true => Entry::File(File {
-                path: path.clone(),
-                name: path.clone(),
-            }),
-            false => Entry::Nothing(path.clone()),
+        let entry = |path: &String| {
+            let own = files.links.get(path).unwrap_or(path);
+            match files.contents.contains_key(own) {
+                true => Entry::File(File {
+                    path: own.clone(),
+                    name: own.clone(),
+                }),
+                false => Entry::Nothing(path.clone()),
+            }
         };
         paths.iter().map(entry).collect()
     })

@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Repl(ReplArgs),
     /// Find mistakes in scripts without running them
     Check(CheckArgs),
+    /// Make a WebAssembly component of a script and its modules, for hosts of wasi:http
+    Build(BuildArgs),
     /// Show what these flags and this config allow a script, as a table
     Permissions(PermissionsArgs),
     /// Start a small project: a script, what it may do, types for editors
@@ -204,6 +206,41 @@ pub(crate) enum Format {
     Text,
     /// For programs.
     Json,
+}
+
+/// `atoll build`.
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "A component for wasi-http runs under `wasmtime serve`, Spin, wasmCloud and other hosts of wasi:http 0.2, which \
+                  ask it to answer requests; it imports WASI and nothing else, and what it may do is what its host \
+                  allows. The script runs here, until it waits for requests, and each instance begins with what it has \
+                  set up then. It has in it what the script requires by strings that stand in it, and what these require.\n\n\
+                  Exit codes: 0 built, 1 the script failed, or has no server, 2 bad usage, or a file that cannot be read.\n\n\
+                  Example:\n  atoll build hello.luau -o hello.wasm --target wasi-http && wasmtime serve hello.wasm"
+)]
+pub(crate) struct BuildArgs {
+    /// The script
+    #[arg(value_name = "SCRIPT.luau")]
+    pub(crate) script: PathBuf,
+
+    /// Where the component is written
+    #[arg(short, long, value_name = "APP.wasm")]
+    pub(crate) output: PathBuf,
+
+    /// What the component is for
+    #[arg(long, value_name = "TARGET", value_enum)]
+    pub(crate) target: Target,
+
+    /// Its bounds: those of memory, time and waiting calls.
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+}
+
+/// What a component is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Target {
+    /// Hosts of wasi:http 0.2
+    WasiHttp,
 }
 
 /// `atoll permissions`.

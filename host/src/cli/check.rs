@@ -59,6 +59,12 @@ pub(super) fn run(args: &CheckArgs) -> Exit {
     }
 }
 
+/// The strings that a text requires: what `build` puts in beside it.
+pub(super) fn required(text: &[u8]) -> Vec<String> {
+    let facts = facts::of(text, &Arc::new(Api::of(DEFINITIONS)));
+    facts.requires.into_iter().map(|found| found.text).collect()
+}
+
 struct Check {
     runtime: Runtime,
     executor: tokio::runtime::Runtime,

@@ -265,7 +265,7 @@ impl Policy {
 }
 
 /// What the file says, then what the flags say.
-fn limits(args: LimitArgs, file: Option<(PathBuf, File)>) -> Result<Limits, ConfigError> {
+pub(crate) fn limits(args: LimitArgs, file: Option<(PathBuf, File)>) -> Result<Limits, ConfigError> {
     let mut limits = Limits::default();
     if let Some((path, file)) = &file {
         let source = Source::File(path);

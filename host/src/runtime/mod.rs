@@ -5,6 +5,7 @@
 
 mod builder;
 mod chunks;
+pub(crate) mod component;
 mod console;
 mod engine;
 mod instance;
