@@ -34,6 +34,7 @@ mod test_command;
 mod tidy;
 mod tls;
 mod types;
+mod wasi;
 mod websocket;
 
 use std::process::ExitCode;
@@ -86,6 +87,7 @@ fn trials() -> Result<Vec<Trial>, Failed> {
     trials.extend(tidy::trials());
     trials.extend(tls::trials());
     trials.extend(types::trials());
+    trials.extend(wasi::trials());
     trials.extend(websocket::trials());
     Ok(trials)
 }

@@ -14,6 +14,9 @@ use super::redirect::{self, Hop};
 use super::types::{Body, ErrorCode, Header};
 use super::{app, executor, fields, timer, words};
 
+/// Nanoseconds that the host has beyond the script's time, so that it is the script's that is told.
+const GRACE: u64 = 1_000_000_000;
+
 /// One request, as the script asks for it.
 pub(crate) struct Request {
     /// A token.
@@ -160,6 +163,7 @@ async fn exchange(hop: &Hop, timeout: u64) -> Result<IncomingResponse, ErrorCode
 /// The time, for hosts that keep one of their own: not every host takes each.
 fn options(timeout: u64) -> RequestOptions {
     let options = RequestOptions::new();
+    let timeout = timeout.saturating_add(GRACE);
     let _ = options.set_connect_timeout(Some(timeout));
     let _ = options.set_first_byte_timeout(Some(timeout));
     let _ = options.set_between_bytes_timeout(Some(timeout));

@@ -25,7 +25,7 @@ use crate::limits::{self, Limits};
 /// The guest that imports WASI only: built from `guest/` by `cargo xtask guest`.
 const GUEST: &[u8] = include_bytes!("../../../../guest/prebuilt/atoll-wasi-http.wasm");
 
-/// How long the script's start may take, waits included.
+/// How long the script's start may take, waits included, unless the limits say otherwise.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Bytes of each of the streams that are kept; what comes after is lost.
@@ -164,7 +164,7 @@ async fn start(
         guest.atoll_build_app().call_start(&mut store, &program).await
     };
     // The guest itself keeps to its patience, unless what runs never comes back to it.
-    let longest = PATIENCE + limits.run + limits.grace;
+    let longest = patience(limits) + limits.run + limits.grace;
     match tokio::time::timeout(longest, started).await {
         Err(_) => Err(Unbuilt::Limit(format!(
             "the script's start did not end within {longest:?}"
@@ -227,8 +227,12 @@ fn program(bundle: &Bundle, limits: &Limits) -> Result<app::Program, Unbuilt> {
         heap: limits.heap(),
         longest_run: nanoseconds(limits.run),
         parked: limits.parked,
-        patience: nanoseconds(PATIENCE),
+        patience: nanoseconds(patience(limits)),
     })
+}
+
+fn patience(limits: &Limits) -> Duration {
+    limits.wall.unwrap_or(PATIENCE)
 }
 
 /// What a trap means to the user.
