@@ -212,8 +212,8 @@ pub(crate) enum Format {
 #[derive(Debug, ClapArgs)]
 #[command(
     after_help = "The app has in it what the script requires by strings that stand in it, and what these require; name what else \
-                  it requires with --include. All of it is checked as `atoll check` does. The app says which permissions it asks \
-                  for: those of the project's atoll.toml (or of --config) and of the flags. They grant nothing: `atoll run` \
+                  it requires with --include. What is no Luau and requires that lead nowhere are told as `atoll check` does. The \
+                  app says which permissions it asks for: those of the project's atoll.toml (or of --config) and of the flags. They grant nothing: `atoll run` \
                   allows what its own flags allow, and `atoll permissions APP.wasm` shows both side by side. Its name and version \
                   come from [package] of that file. The same sources make the same bytes.\n\n\
                   Exit codes: 0 built, 1 something is wrong with a source, 2 bad usage, or a file that cannot be read.\n\n\
@@ -230,8 +230,14 @@ pub(crate) struct BuildArgs {
     #[arg(short, long, value_name = "APP.wasm")]
     pub(crate) output: PathBuf,
 
-    /// What the component is for
-    #[arg(long, value_name = "TARGET", value_enum, default_value = "atoll")]
+    /// What the component is for: `atoll` is for `atoll run` and embedders of Atoll
+    #[arg(
+        long,
+        value_name = "TARGET",
+        value_enum,
+        hide_possible_values = true,
+        default_value = "atoll"
+    )]
     pub(crate) target: Target,
 
     /// Modules to put in besides: files, folders, or patterns such as 'plugins/*.luau'

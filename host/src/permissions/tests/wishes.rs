@@ -43,7 +43,7 @@ fn wishes_for_connections() {
         ("10.0.0.5", "private", "", "granted"),
         ("10.0.0.0/8", "private", "", "granted"),
         ("0.0.0.0/0", "private", "", "missing"),
-        ("172.16.0.0/11", "private", "", "missing"),
+        ("172.0.0.0/11", "private", "", "missing"),
         ("[fd00::]/8", "private", "", "granted"),
         ("127.0.0.0/8", "localhost", "", "granted"),
         ("10.1.0.0/16", "10.0.0.0/8", "", "granted"),
