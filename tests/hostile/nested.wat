@@ -55,7 +55,7 @@
     (core module $m
       (import "" "parks" (func $parks (result i32)))
       (import "" "blocks" (func $blocks (result i32)))
-      (func (export "run") (param i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)
+      (func (export "run") (param i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32) (result i32)
         (if (local.get 3)
           (then (loop $on (drop (call $parks)) (br $on)))
           (else (loop $on (drop (call $blocks)) (br $on))))
