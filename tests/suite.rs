@@ -7,6 +7,7 @@
     reason = "the peers and clients of the tests are real sockets"
 )]
 
+mod apps;
 mod changes;
 mod check;
 mod cli;
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
 
 fn trials() -> Result<Vec<Trial>, Failed> {
     let mut trials = harness::case::trials()?;
+    trials.extend(apps::trials());
     trials.extend(changes::trials());
     trials.extend(check::trials());
     trials.extend(cli::trials());

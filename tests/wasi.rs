@@ -375,7 +375,7 @@ fn under_wasmtime_serve() -> Result<(), Failed> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let host = Running::start(command, Duration::from_secs(120))?;
-    host.wait_stderr("Serving HTTP on http://")?;
+    host.wait_stderr("/\n")?;
     let told = host.stderr.text();
     let address = told
         .split("http://")

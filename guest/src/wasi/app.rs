@@ -68,12 +68,13 @@ impl StartGuest for Component {
         let mut run: Run = Box::pin(vm::run(Program {
             name: given.name,
             source: given.source,
-            arguments: given.arguments,
-            environment: given.environment,
+            arguments: Vec::new(),
+            environment: Vec::new(),
             heap: given.heap,
             longest_run: given.longest_run,
             parked: given.parked,
             mode: Mode::Script,
+            compiled: given.compiled,
         }));
         let deadline = Cell::new(timer::ahead(given.patience));
         match drive(run.as_mut(), pin!(pending()), || false, &deadline) {

@@ -120,13 +120,15 @@ pub(crate) enum Mode {
     Test,
     /// It is only compiled.
     Check,
+    /// It is only compiled, and its bytecode is told.
+    Compile,
 }
 
 /// The script to run.
 pub(crate) struct Program {
     /// What messages call it.
     pub(crate) name: String,
-    /// Luau source text.
+    /// Luau source text, unless it is `compiled`.
     pub(crate) source: Vec<u8>,
     /// `process.args`.
     pub(crate) arguments: Vec<String>,
@@ -140,4 +142,6 @@ pub(crate) struct Program {
     pub(crate) parked: u32,
     /// What becomes of it.
     pub(crate) mode: Mode,
+    /// Whether it is bytecode.
+    pub(crate) compiled: bool,
 }

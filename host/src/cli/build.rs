@@ -1,85 +1,85 @@
-//! `atoll build`: makes a component of a script and what it requires.
+//! `atoll build`: puts a script and its modules into one component.
+//!
+//! What a component holds is collected and checked here, whatever it is for (`check::closure`, `include`, `package`); what is made
+//! of it is the target's.
 
-use std::collections::BTreeMap;
-use std::io::Write;
+mod compile;
+mod include;
+mod package;
+mod wasi_http;
+
+use std::io::ErrorKind;
 use std::path::Path;
-use std::sync::Arc;
 
-use super::{BuildArgs, Exit, check, fail, folders, run, say, usage};
-use crate::config;
-use crate::diagnostics::tell;
-use crate::limits::Limits;
-use crate::project::{self, Project, Rules, Target};
-use crate::runtime::component::{self, Bundle, Unbuilt};
+use bytes::Bytes;
 
-/// Writes the component.
-pub(super) fn run(args: &BuildArgs) -> Exit {
-    let limits = match config::limits(args.limits.clone(), None) {
-        Ok(limits) => limits,
-        Err(error) => return usage(&error.to_string()),
-    };
-    let bundle = match collect(&args.script, &limits) {
-        Ok(bundle) => bundle,
-        Err(message) => return fail(Exit::Usage, &message),
-    };
-    let executor = match run::executor() {
-        Ok(executor) => executor,
-        Err(exit) => return exit,
-    };
-    let built = executor.block_on(component::build(&bundle, &limits, folders::cache()));
-    say(&built.out);
-    // A closed pipe is no reason to fail.
-    drop(std::io::stderr().lock().write_all(&built.err));
-    match built.component {
-        Ok(component) => match std::fs::write(&args.output, component) {
-            Ok(()) => Exit::Done,
-            Err(error) => {
-                let message = format!("cannot write {}: {error}", args.output.display());
-                fail(Exit::Usage, &message)
-            }
-        },
-        Err(Unbuilt::Script(error)) => {
-            tell(&error.diagnostic());
-            Exit::Failed
-        }
-        Err(error @ Unbuilt::Limit(_)) => fail(Exit::Limit, &error.to_string()),
-        Err(error) => fail(Exit::Failed, &error.to_string()),
+use self::compile::Compiler;
+use self::package::Package;
+use super::check::{Closure, closure};
+use super::{BuildArgs, Exit, Target, fail};
+use crate::app::{self, App, CONTRACT};
+use crate::project::Files;
+use crate::runtime::GUEST;
+
+/// Builds the app, and says nothing where all is well.
+pub(super) fn run(args: BuildArgs) -> Exit {
+    match build(args) {
+        Ok(()) => Exit::Done,
+        Err(exit) => exit,
     }
 }
 
-/// The script and what it requires, with the aliases around them.
-fn collect(script: &Path, limits: &Limits) -> Result<Bundle, String> {
-    let because = |error| run::unreadable(script, &error);
-    let text: Arc<[u8]> = std::fs::read(script).map_err(because)?.into();
-    let (modules, main) = project::around(script, None).map_err(because)?;
-    let mut rules = Rules::new(Project::new(modules, main.clone(), limits));
-    let mut texts = BTreeMap::from([(main.clone(), text)]);
-    let mut next = vec![main.clone()];
-    while let Some(path) = next.pop() {
-        let folders = path.match_indices('/').map(|(end, _)| &path[..=end]);
-        for folder in folders.chain([""]) {
-            let aliases = format!("{folder}.luaurc");
-            if let Ok(text) = rules.read(&aliases) {
-                texts.insert(aliases, text);
-            }
-        }
-        for wanted in check::required(&texts[&path]) {
-            // What leads nowhere fails when it is required, which may be never.
-            let Ok(Target::Module { path, .. }) = rules.resolve(&path, &wanted) else {
-                continue;
-            };
-            if !texts.contains_key(&path) {
-                let text = rules.read(&path)?;
-                texts.insert(path.clone(), text);
-                next.push(path);
-            }
-        }
+fn build(args: BuildArgs) -> Result<(), Exit> {
+    let (script, output) = (args.script.clone(), args.output.clone());
+    // Before anything takes time.
+    check_output(&output)?;
+    let included = include::expand(&args.include).map_err(|problem| super::usage(&problem))?;
+    let compiler = Compiler::new()?;
+    let Closure { mut files, root } = closure(&script, &included, compiler.runtime(), compiler.executor())?;
+    let package = Package::of(&args, &root).map_err(|problem| super::usage(&problem))?;
+    if args.strip {
+        files = compiler.strip(files)?;
     }
-    Ok(Bundle {
-        main,
-        texts,
-        links: BTreeMap::new(),
-        arguments: Vec::new(),
-        environment: Vec::new(),
-    })
+    let component = match args.target {
+        Target::Atoll => atoll(package, files).map_err(|problem| fail(Exit::Failed, &problem))?,
+        Target::WasiHttp => wasi_http::component(&files, args.limits, compiler.executor())?,
+    };
+    std::fs::write(&output, component).map_err(|error| unwritten(&output, &error))
+}
+
+/// An app for `atoll run`.
+fn atoll(package: Package, files: Files) -> Result<Vec<u8>, String> {
+    let app = App {
+        name: package.name,
+        version: package.version,
+        contract: CONTRACT.to_owned(),
+        atoll: env!("CARGO_PKG_VERSION").to_owned(),
+        wishes: package.wishes,
+        files,
+        guest: Bytes::from_static(GUEST),
+    };
+    app.write()
+}
+
+/// Whether the app may be written there: over another one, but not over a script.
+fn check_output(output: &Path) -> Result<(), Exit> {
+    match std::fs::read(output) {
+        Ok(found) if found.is_empty() || app::is_wasm(&found) => Ok(()),
+        Ok(_) => Err(fail(
+            Exit::Usage,
+            &format!(
+                "{} is there and is no WebAssembly, so it stays as it is; choose another name with -o",
+                output.display()
+            ),
+        )),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(unwritten(output, &error)),
+    }
+}
+
+fn unwritten(output: &Path, error: &std::io::Error) -> Exit {
+    fail(
+        Exit::Failed,
+        &format!("cannot write the app {}: {error}", output.display()),
+    )
 }

@@ -5,6 +5,7 @@
 
 mod about;
 mod access_log;
+mod apps;
 mod args;
 mod audit;
 mod build;
@@ -36,7 +37,7 @@ use clap::{CommandFactory, Parser};
 
 pub(crate) use args::{
     Args, BuildArgs, CheckArgs, Command, CompletionsArgs, Format, InitArgs, ManArgs, PermissionsArgs,
-    ReplArgs, ReporterKind, RunArgs, TestArgs, TypesArgs,
+    ReplArgs, ReporterKind, RunArgs, Target, TestArgs, TypesArgs,
 };
 pub(crate) use flags::{LimitArgs, Mode, PermissionArgs, WatchArgs};
 
@@ -111,7 +112,7 @@ fn perform(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 
 fn obey(command: Command) -> Exit {
     match command {
-        Command::Build(args) => build::run(&args),
+        Command::Build(args) => build::run(args),
         Command::Check(args) => check::run(&args),
         Command::Completions(args) => about::completions(&args),
         Command::Init(args) => init::create(&args),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use self::file::{File, Grant, PermissionTable};
+use self::file::{File, Grant, Package, PermissionTable};
 use crate::cli::{LimitArgs, Mode, PermissionArgs, PermissionsArgs, ReplArgs, RunArgs, TestArgs, WatchArgs};
 use crate::limits::{LimitError, Limits};
 use crate::permissions::{Permissions, RuleError};
@@ -173,6 +173,12 @@ impl Policy {
     pub(crate) fn of(args: PermissionsArgs) -> Result<(Policy, Limits), ConfigError> {
         let (policy, file) = Policy::from_args(args.permissions)?;
         Ok((policy, limits(args.limits, file)?))
+    }
+
+    /// Checks the words of `atoll build`: what an app asks for, and what the file calls it.
+    pub(crate) fn of_app(args: PermissionArgs) -> Result<(Policy, Package), ConfigError> {
+        let (policy, file) = Policy::from_args(args)?;
+        Ok((policy, file.map(|(_, file)| file.package).unwrap_or_default()))
     }
 
     /// What the config file says, if one is named, and what the flags add to it; and that file, for its limits.

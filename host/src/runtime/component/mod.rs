@@ -5,7 +5,6 @@
 
 mod snapshot;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +20,7 @@ use self::generated::exports::atoll::build::app;
 use super::{BuildError, ScriptError, ScriptErrorKind, engine};
 use crate::diagnostics::{Source, Sources};
 use crate::limits::{self, Limits};
+use crate::project::Files;
 
 /// The guest that imports WASI only: built from `guest/` by `cargo xtask guest`.
 const GUEST: &[u8] = include_bytes!("../../../../guest/prebuilt/atoll-wasi-http.wasm");
@@ -41,21 +41,6 @@ mod generated {
         world: "application",
         exports: { default: async },
     });
-}
-
-/// A script with all that it requires.
-#[derive(Debug, Clone)]
-pub(crate) struct Bundle {
-    /// The script's path among the files, which messages call it by.
-    pub(crate) main: String,
-    /// The files by their paths, the script's own among them.
-    pub(crate) texts: BTreeMap<String, Arc<[u8]>>,
-    /// Paths that lead to files, and these.
-    pub(crate) links: BTreeMap<String, String>,
-    /// `process.args`.
-    pub(crate) arguments: Vec<String>,
-    /// `process.env`.
-    pub(crate) environment: Vec<(String, String)>,
 }
 
 /// A component, and what its script said while it was built.
@@ -106,20 +91,22 @@ impl WasiView for State {
     }
 }
 
-impl Sources for Bundle {
+/// The sources that an error of the script may be in; bytecode is none.
+struct Texts<'a>(&'a Files);
+
+impl Sources for Texts<'_> {
     fn source(&self, name: &str) -> Option<Arc<Source>> {
-        self.texts
-            .get(name)
-            .map(|text| Arc::new(Source::new(text.clone())))
+        let text = self.0.texts.get(name).filter(|_| !self.0.is_bytecode)?;
+        Some(Arc::new(Source::new(text.clone())))
     }
 }
 
 /// Builds the component of a script. The guest's compiled code is kept in `cache`.
 ///
 /// Needs a tokio runtime with time. Cancel safety: dropping the future gives the build up.
-pub(crate) async fn build(bundle: &Bundle, limits: &Limits, cache: Option<PathBuf>) -> Built {
+pub(crate) async fn build(files: &Files, limits: &Limits, cache: Option<PathBuf>) -> Built {
     let (out, err) = (MemoryOutputPipe::new(WORDS), MemoryOutputPipe::new(WORDS));
-    let component = start(bundle, limits, cache, &out, &err).await;
+    let component = start(files, limits, cache, &out, &err).await;
     Built {
         component,
         out: out.contents().into(),
@@ -128,7 +115,7 @@ pub(crate) async fn build(bundle: &Bundle, limits: &Limits, cache: Option<PathBu
 }
 
 async fn start(
-    bundle: &Bundle,
+    files: &Files,
     limits: &Limits,
     cache: Option<PathBuf>,
     out: &MemoryOutputPipe,
@@ -158,7 +145,7 @@ async fn start(
         .instantiate_async(&mut store, &guest)
         .await
         .map_err(broken)?;
-    let program = program(bundle, limits)?;
+    let program = program(files, limits)?;
     let started = async {
         let guest = Application::new(&mut store, &instance)?;
         guest.atoll_build_app().call_start(&mut store, &program).await
@@ -171,7 +158,7 @@ async fn start(
         ))),
         Ok(Err(error)) => Err(classify(&error, limits)),
         Ok(Ok(Err(app::Failure::Script(error)))) => {
-            Err(Unbuilt::Script(ScriptError::from(error).locate(bundle)))
+            Err(Unbuilt::Script(ScriptError::from(error).locate(&Texts(files))))
         }
         Ok(Ok(Err(app::Failure::Unfit(why)))) => Err(Unbuilt::Unfit(why)),
         Ok(Ok(Ok(()))) => plan.take(&mut store, instance).await.map_err(broken),
@@ -204,26 +191,22 @@ fn without_network(linker: &mut Linker<State>, guest: &Component) -> wasmtime::R
     Ok(())
 }
 
-fn program(bundle: &Bundle, limits: &Limits) -> Result<app::Program, Unbuilt> {
-    let main = &bundle.main;
-    let source = bundle.texts.get(main);
+fn program(files: &Files, limits: &Limits) -> Result<app::Program, Unbuilt> {
+    let main = &files.main;
+    let source = files.texts.get(main);
     let source = source.ok_or_else(|| Unbuilt::Unfit(format!("{main} is not among the files")))?;
     let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    let file = |(path, text): (&String, &Arc<[u8]>)| app::File {
+        path: path.clone(),
+        content: text.to_vec(),
+    };
     Ok(app::Program {
         name: main.clone(),
         source: source.to_vec(),
         script: main.clone(),
-        files: bundle
-            .texts
-            .iter()
-            .map(|(path, text)| app::File {
-                path: path.clone(),
-                content: text.to_vec(),
-            })
-            .collect(),
-        links: bundle.links.clone().into_iter().collect(),
-        arguments: bundle.arguments.clone(),
-        environment: bundle.environment.clone(),
+        files: files.texts.iter().map(file).collect(),
+        links: files.links.clone().into_iter().collect(),
+        compiled: files.is_bytecode,
         heap: limits.heap(),
         longest_run: nanoseconds(limits.run),
         parked: limits.parked,
