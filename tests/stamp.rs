@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use xtask::guest::stamp::{self, COMPONENT, STAMP, Stale, Stamp, StampError};
+use xtask::guest::stamp::{self, COMPONENT, STAMP, Stale, Stamp, StampError, WASI_HTTP};
 
 /// A change made to a project, and what the stamp must say about it.
 type Case = (&'static str, fn(&Path), Vec<Stale>);
@@ -87,7 +87,12 @@ fn every_change_of_an_input_is_named() {
         (
             "the component replaced",
             |root| write(root, COMPONENT, "other"),
-            vec![Stale::Component],
+            vec![Stale::Component(name(COMPONENT))],
+        ),
+        (
+            "the component for other hosts replaced",
+            |root| write(root, WASI_HTTP, "other"),
+            vec![Stale::Component(name(WASI_HTTP))],
         ),
         (
             "types and build folder edited",
@@ -129,10 +134,11 @@ fn what_cannot_be_read_is_an_error_and_not_fresh() {
 #[test]
 fn damaged_lines_are_refused_with_their_number() {
     for (text, wrong) in [
-        ("component aa\nnonsense\n", 2),
-        ("# note\n\ncomponent aa\ntool rustc 1.96\n", 4),
+        ("component aa a.wasm\nnonsense\n", 2),
+        ("# note\n\ncomponent aa a.wasm\ntool rustc 1.96\n", 4),
         ("input aa\n", 1),
         ("component\n", 1),
+        ("component aa\n", 1),
         ("output aa guest/src/lib.rs\n", 1),
     ] {
         let parsed = Stamp::parse(text);
@@ -152,7 +158,7 @@ fn a_stamp_reads_back_as_it_was_written() {
             .collect()
     };
     let stamp = Stamp {
-        component: "00ff".to_owned(),
+        components: map(&[(COMPONENT, "00ff"), (WASI_HTTP, "01ff")]),
         tools: map(&[
             ("clang", "clang version 22: patched"),
             ("rustc", "rustc 1.96.0 (ac68faa20 2026-05-25)"),
@@ -189,11 +195,14 @@ fn fresh_project(name: &str) -> PathBuf {
         "xtask/src/guest/exceptions.rs",
         "xtask/src/guest/recipe.rs",
         COMPONENT,
+        WASI_HTTP,
     ] {
         write(&root, file, file);
     }
     let stamp = Stamp {
-        component: stamp::hash(COMPONENT.as_bytes()),
+        components: [COMPONENT, WASI_HTTP]
+            .map(|name| (name.to_owned(), stamp::hash(name.as_bytes())))
+            .into(),
         tools: BTreeMap::new(),
         inputs: stamp::inputs(&root).expect("every input is there"),
     };

@@ -7,6 +7,7 @@
     reason = "the peers and clients of the tests are real sockets"
 )]
 
+mod apps;
 mod changes;
 mod check;
 mod cli;
@@ -34,6 +35,7 @@ mod test_command;
 mod tidy;
 mod tls;
 mod types;
+mod wasi;
 mod websocket;
 
 use std::process::ExitCode;
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
 
 fn trials() -> Result<Vec<Trial>, Failed> {
     let mut trials = harness::case::trials()?;
+    trials.extend(apps::trials());
     trials.extend(changes::trials());
     trials.extend(check::trials());
     trials.extend(cli::trials());
@@ -86,6 +89,7 @@ fn trials() -> Result<Vec<Trial>, Failed> {
     trials.extend(tidy::trials());
     trials.extend(tls::trials());
     trials.extend(types::trials());
+    trials.extend(wasi::trials());
     trials.extend(websocket::trials());
     Ok(trials)
 }

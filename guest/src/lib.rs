@@ -2,7 +2,7 @@
 //!
 //! The host calls [`run`](bindings::Guest::run). Everything that the program can reach outside of its own
 //! memory is an import in `wit/`; this crate turns those into the libraries that scripts see, and
-//! decides nothing about permissions.
+//! decides nothing about permissions. With the feature `wasi-http` the imports are WASI's, and `wasi/` stands in for those.
 //!
 //! Reading order: [`vm`] builds the virtual machine, [`scheduler`] parks and resumes coroutines,
 //! [`prelude`] is the Luau half of every function that waits or throws; [`task`], [`net`], [`require`], [`json`], [`base64`], [`crypto`] and
@@ -10,6 +10,7 @@
 
 mod base64;
 mod base64_options;
+#[cfg_attr(feature = "wasi-http", path = "wasi/mod.rs")]
 mod bindings;
 mod console;
 mod content;
@@ -31,14 +32,18 @@ mod task;
 mod test;
 mod vm;
 
-use bindings::{Program, ScriptError};
+#[cfg(not(feature = "wasi-http"))]
+mod component {
+    use crate::bindings::{self, Program, ScriptError};
+    use crate::vm;
 
-struct Component;
+    struct Component;
 
-impl bindings::Guest for Component {
-    async fn run(program: Program) -> Result<(), ScriptError> {
-        vm::run(program).await
+    impl bindings::Guest for Component {
+        async fn run(program: Program) -> Result<(), ScriptError> {
+            vm::run(program).await
+        }
     }
-}
 
-bindings::export!(Component with_types_in bindings);
+    bindings::export!(Component with_types_in bindings);
+}

@@ -40,7 +40,7 @@ pub(crate) fn load(lua: &Lua, natives: &Table, mode: Mode) -> mlua::Result<Libra
     libraries.raw_set("task", task)?;
     chunk(lua, include_str!("prelude/globals.luau"))?.call::<()>((natives, &values, &libraries))?;
     let runner = match mode {
-        Mode::Script | Mode::Check => None,
+        Mode::Script | Mode::Check | Mode::Compile => None,
         Mode::Session => {
             Some(chunk(lua, include_str!("prelude/session.luau"))?.call((natives, &core, values))?)
         }

@@ -21,7 +21,7 @@ use futures_util::future::{AbortHandle, Abortable};
 use futures_util::stream::FuturesUnordered;
 use mlua::{Function, IntoLuaMulti, Lua, MultiValue, Thread};
 
-use crate::bindings::ScriptError;
+use crate::bindings::{ScriptError, give_way};
 use crate::console;
 use crate::heap::Heap;
 use crate::net::error;
@@ -265,7 +265,7 @@ impl Scheduler {
             operations.extend(self.0.started.take());
             self.collect_ready(&mut operations).await;
             if !self.0.queue.borrow().is_empty() {
-                wit_bindgen::yield_async().await;
+                give_way().await;
                 continue;
             }
             if operations.len() == 1 {

@@ -1,10 +1,10 @@
-//! Source text, as it becomes a function: the main script's and the modules'.
+//! Source text, as it becomes a function or bytecode: the main script's and the modules'.
 //!
-//! Refuses what is not Luau text (bytecode included).
+//! Refuses what is not Luau text (bytecode included), unless the host says that it is compiled.
 
 use std::borrow::Cow;
 
-use mlua::{ChunkMode, Function, Lua};
+use mlua::{ChunkMode, Compiler, Function, Lua};
 
 use crate::problem::message_of;
 
@@ -32,6 +32,42 @@ pub(crate) fn compile(lua: &Lua, name: &str, source: &[u8]) -> Result<Function, 
         mlua::Error::SyntaxError { .. } => Fault::Syntax(message_of(&problem)),
         _ => Fault::Other(message_of(&problem)),
     })
+}
+
+/// Makes a function of what the host has, which is a text or bytecode.
+///
+/// Luau believes bytecode: a forged one can take over this guest, which has nothing that its script may not have. The host says
+/// which it is, as a text must never pass for bytecode.
+///
+/// # Errors
+///
+/// As [`compile`]; and that another version of Luau has made the bytecode.
+pub(crate) fn load(lua: &Lua, name: &str, content: &[u8], is_bytecode: bool) -> Result<Function, Fault> {
+    if !is_bytecode {
+        return compile(lua, name, content);
+    }
+    lua.load(content)
+        .set_name(format!("@{name}"))
+        .set_mode(ChunkMode::Binary)
+        .into_function()
+        .map_err(|problem| Fault::Other(format!("{name}: {}", message_of(&problem))))
+}
+
+/// The bytecode of a text, as [`load`] takes it: with lines and the names of functions, so that errors say where they were, and
+/// without names of locals.
+///
+/// # Errors
+///
+/// As [`compile`].
+pub(crate) fn bytecode(lua: &Lua, name: &str, source: &[u8]) -> Result<Vec<u8>, Fault> {
+    // It says what is wrong with a text better than the compiler alone, and knows the bound on memory.
+    compile(lua, name, source)?;
+    let text = text_of(source).map_err(|(line, fault)| Fault::Syntax(format!("{name}:{line}: {fault}")))?;
+    Compiler::new()
+        .set_optimization_level(1)
+        .set_debug_level(1)
+        .compile(text.as_ref())
+        .map_err(|problem| Fault::Other(message_of(&problem)))
 }
 
 /// The source as the compiler takes it: without a byte order mark, and with a `#!` line as a comment.

@@ -9,8 +9,9 @@ use std::time::Duration;
 use mlua::prelude::LuaString;
 use mlua::{Function, IntoLuaMulti, Lua, LuaOptions, MultiValue, StdLib, Thread, ThreadStatus, Value};
 
+use crate::bindings::console::Output;
 use crate::bindings::types::ScriptErrorKind;
-use crate::bindings::{Mode, Program, ScriptError};
+use crate::bindings::{self, Mode, Program, ScriptError};
 use crate::heap::{self, Heap};
 use crate::problem::message_of;
 use crate::require;
@@ -43,7 +44,13 @@ pub(crate) async fn run(program: Program) -> Result<(), ScriptError> {
     let interactive = program.mode == Mode::Session;
     safepoint::install(&lua, move |lua| slice.look(lua, interactive)).map_err(not_started)?;
 
-    let script = load(&lua, &program)?;
+    if program.mode == Mode::Compile {
+        let bytecode = source::bytecode(&lua, &program.name, &program.source).map_err(not_compiled)?;
+        bindings::console::write_line(Output::Out, &bytecode);
+        return Ok(());
+    }
+    let script =
+        source::load(&lua, &program.name, &program.source, program.compiled).map_err(not_compiled)?;
     if program.mode == Mode::Check {
         return Ok(());
     }
@@ -94,7 +101,7 @@ fn prepare(
     process::install(lua, &natives, program)?;
     task::install(lua, &natives, scheduler)?;
     match program.mode {
-        Mode::Script | Mode::Check => {}
+        Mode::Script | Mode::Check | Mode::Compile => {}
         Mode::Session => session::install(lua, &natives, scheduler, &heap)?,
         Mode::Test => test::install(lua, &natives, scheduler)?,
     }
@@ -105,6 +112,9 @@ fn prepare(
     let libraries = prelude::load(lua, &natives, program.mode)?;
     scheduler.set_drivers(libraries.drivers);
     waiting.set_drivers(libraries.handle_request, libraries.deliver);
+
+    #[cfg(feature = "wasi-http")]
+    crate::bindings::keep_seeder(globals.get::<mlua::Table>("math")?.raw_get("randomseed")?);
 
     lua.sandbox(true)?;
     lua.set_memory_limit(usize::try_from(program.heap).unwrap_or(usize::MAX))?;
@@ -128,16 +138,16 @@ fn report(lua: &Lua, scheduler: &Scheduler) -> mlua::Result<Function> {
     )
 }
 
-/// Compiles the program's source to the main script.
-fn load(lua: &Lua, program: &Program) -> Result<Function, ScriptError> {
-    let failed = |kind, message: &str| ScriptError {
-        kind,
-        ..console::runtime_error(MAIN_SCRIPT, message, "")
+/// The program's source is no chunk.
+fn not_compiled(fault: Fault) -> ScriptError {
+    let (kind, message) = match fault {
+        Fault::Syntax(problem) => (ScriptErrorKind::Syntax, problem),
+        Fault::Other(problem) => (ScriptErrorKind::Runtime, problem),
     };
-    source::compile(lua, &program.name, &program.source).map_err(|fault| match fault {
-        Fault::Syntax(problem) => failed(ScriptErrorKind::Syntax, &problem),
-        Fault::Other(problem) => failed(ScriptErrorKind::Runtime, &problem),
-    })
+    ScriptError {
+        kind,
+        ..console::runtime_error(MAIN_SCRIPT, &message, "")
+    }
 }
 
 /// The libraries themselves did not fit into the heap.

@@ -14,6 +14,7 @@
 //! # }
 //! ```
 
+mod app;
 mod bindings;
 pub mod cli;
 mod config;
@@ -27,6 +28,7 @@ pub mod permissions;
 mod project;
 mod runtime;
 
+pub use app::AppError;
 pub use diagnostics::{Excerpt, Mark, MarkKind};
 pub use limits::{LimitError, Limits};
 pub use net::dial::{Resolver, Resolving};

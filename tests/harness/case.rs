@@ -11,12 +11,16 @@
 //! - `client.http`: what a client says to the script's first server, and must hear (see `notation`).
 //! - `peer.http`: the routes of the peer (see `peer`).
 //!
+//! The cases of some stems run a second time, as apps: built by `atoll build main.luau`, with the words of the file `build`, and
+//! run in a folder where nothing else is. They must do and say the same.
+//!
 //! `ATOLL_BLESS=1` writes the expected output anew (see `bless`).
 //!
 //! In every file but the script, `{peer}` is the address of a peer, `{other}` that of one without routes,
 //! `{closed}` one where nobody listens, `{free}` one that nobody holds, each with `.port` for its port
 //! alone; `{server}` (with `.port`) is the script's own server.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -25,14 +29,42 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Failed, Trial};
 
-use crate::harness::child::{Atoll, Running};
+use crate::harness::child::{Atoll, Running, scratch};
 use crate::harness::peer::Peer;
 use crate::harness::{bless, dialogue, matching, notation, root};
 
 /// How long the output may take to be complete after the client's last exchange.
 const SETTLING: Duration = Duration::from_secs(10);
 
-/// One test for each folder.
+/// The stems whose cases also run as apps.
+const BUILT: [&str; 7] = [
+    "console",
+    "errors",
+    "http_client",
+    "http_server",
+    "json",
+    "modules",
+    "process",
+];
+
+/// Those whose cases also run stripped, where they write no errors: these would lack their lines of source.
+const STRIPPED: [&str; 4] = ["console", "json", "modules", "process"];
+
+/// A case of these that does not, as bytecode is not as long as its text.
+const NOT_STRIPPED: &str = "modules/limits";
+
+/// Cases of these that no app is built of, as `atoll check` would find a mistake.
+const REFUSED: [&str; 7] = [
+    "errors/syntax_in_a_module",
+    "errors/syntax_of_a_block",
+    "errors/syntax_of_brackets",
+    "modules/a_luaurc_that_is_wrong",
+    "modules/aliases_that_lead_nowhere",
+    "modules/errors_in_modules",
+    "modules/wrong_strings",
+];
+
+/// One test for each folder, and one for each that is built.
 pub(crate) fn trials() -> Result<Vec<Trial>, Failed> {
     let mut found = Vec::new();
     for stem in folders(&root().join("tests/cases"))? {
@@ -43,11 +75,52 @@ pub(crate) fn trials() -> Result<Vec<Trial>, Failed> {
                     .to_string_lossy()
                     .into_owned()
             };
-            let name = format!("cases::{}::{}", label(&stem), label(&folder));
-            found.push(Trial::test(name, move || Case { folder }.run()));
+            let (stem, case) = (label(&stem), label(&folder));
+            let is_run = !folder.join("command").is_file();
+            if is_run && BUILT.contains(&stem.as_str()) {
+                let app = scratch().join("apps").join(&stem).join(&case);
+                let name = format!("{stem}/{case}");
+                let is_stripped = STRIPPED.contains(&stem.as_str())
+                    && name != NOT_STRIPPED
+                    && !folder.join("expected.err").exists();
+                let (folder, is_refused) = (folder.clone(), REFUSED.contains(&name.as_str()));
+                found.push(Trial::test(format!("built::{stem}::{case}"), move || {
+                    if is_refused {
+                        return refuse(&folder, &app);
+                    }
+                    if is_stripped {
+                        Case {
+                            folder: folder.clone(),
+                            app: Some((app.join("stripped"), &["--strip"])),
+                        }
+                        .run()?;
+                    }
+                    Case {
+                        folder,
+                        app: Some((app, &[])),
+                    }
+                    .run()
+                }));
+            }
+            found.push(Trial::test(format!("cases::{stem}::{case}"), move || {
+                Case { folder, app: None }.run()
+            }));
         }
     }
     Ok(found)
+}
+
+/// No app is built, and it is said why.
+fn refuse(folder: &Path, place: &Path) -> Result<(), Failed> {
+    fs::create_dir_all(place)?;
+    let app = place.join("app.wasm");
+    let words = ["build", "main.luau", "-o"].map(OsStr::new);
+    let finished = Atoll::new(folder, words.into_iter().chain([app.as_os_str()])).finish()?;
+    finished.expect_code(1)?;
+    if finished.err().contains(": error: ") && !app.exists() {
+        return Ok(());
+    }
+    Err(format!("no refusal:\n{}", finished.err()).into())
 }
 
 fn folders(parent: &Path) -> Result<Vec<PathBuf>, Failed> {
@@ -63,6 +136,8 @@ fn folders(parent: &Path) -> Result<Vec<PathBuf>, Failed> {
 
 struct Case {
     folder: PathBuf,
+    /// The folder for its app, where it runs as one, and how that is built.
+    app: Option<(PathBuf, &'static [&'static str])>,
 }
 
 /// The words in braces and what they stand for.
@@ -108,7 +183,16 @@ impl Case {
         let routes = notation::parse(&routes).map_err(|error| format!("peer.http: {error}"))?;
         let _peer = Peer::serve(peer_port, routes)?;
 
-        let mut child = Atoll::new(&self.folder, self.words(&names)?).typed().start()?;
+        let words = self.words(&names)?;
+        let mut child = match &self.app {
+            None => Atoll::new(&self.folder, words),
+            Some((place, how)) => {
+                self.build(place, how)?;
+                Atoll::new(place, words)
+            }
+        }
+        .typed()
+        .start()?;
         child.input(&names.fill_in(&self.read("input")?.unwrap_or_default()))?;
         let exit = match self.read("expected.exit")? {
             Some(text) => Some(
@@ -142,6 +226,18 @@ impl Case {
         self.compare(&names, &finished.out(), &finished.err())
     }
 
+    /// Builds the app in a folder of its own.
+    fn build(&self, place: &Path, how: &[&str]) -> Result<(), Failed> {
+        fs::create_dir_all(place)?;
+        let app = place.join("app.wasm");
+        let mut words = vec!["build".to_owned(), "main.luau".to_owned(), "-o".to_owned()];
+        words.push(app.display().to_string());
+        let more = self.read("build")?.unwrap_or_default();
+        words.extend(how.iter().copied().chain(more.lines()).map(str::to_owned));
+        let finished = Atoll::new(&self.folder, words).finish()?;
+        finished.expect_code(0).map(|_| ())
+    }
+
     fn words(&self, names: &Names) -> Result<Vec<String>, Failed> {
         let words = |text: &str| -> Vec<String> { names.fill_in(text).lines().map(str::to_owned).collect() };
         if let Some(command) = self.read("command")? {
@@ -149,12 +245,18 @@ impl Case {
         }
         let stem = Self {
             folder: self.folder.parent().ok_or("a case without a stem")?.into(),
+            app: None,
         };
         let flags = match self.read("args")? {
             Some(flags) => flags,
             None => stem.read("args")?.unwrap_or_default(),
         };
-        Ok(["run".to_owned(), "main.luau".to_owned()]
+        let script = if self.app.is_some() {
+            "app.wasm"
+        } else {
+            "main.luau"
+        };
+        Ok(["run".to_owned(), script.to_owned()]
             .into_iter()
             .chain(words(&flags))
             .collect())
@@ -187,7 +289,7 @@ impl Case {
                 text
             };
             if let Err(problem) = matching::compare(what, &wanted, &text) {
-                if bless::is_wanted() {
+                if bless::is_wanted() && self.app.is_none() {
                     let renewed = bless::renewed(&pattern, &names.take_out(&text));
                     fs::write(self.folder.join(file), renewed)?;
                 } else {

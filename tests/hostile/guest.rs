@@ -28,7 +28,7 @@ const REALLOC: &str = r#"
 /// Waits until the attack has returned: the plain ABI of an export. `$case` is the length of the program's source.
 const RUN: &str = r#"
   (global $case (mut i32) (i32.const 0))
-  (func (export "run") (param i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)
+  (func (export "run") (param i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32) (result i32)
     (global.set $case (local.get 3))
     (call $attack)
     (i32.const 2048))"#;

@@ -22,13 +22,13 @@
       (canon lift (core func $i "parks") async (callback (core func $i "callback"))))
     (func (export "blocks") async (canon lift (core func $i "blocks")))
   )
-  (type $mode' (enum "script" "session" "test" "check"))
+  (type $mode' (enum "script" "session" "test" "check" "compile"))
   (export $mode "mode" (type $mode'))
   (type $program' (record
     (field "name" string) (field "source" (list u8)) (field "arguments" (list string))
     (field "environment" (list (tuple string string)))
     (field "heap" u64) (field "longest-run" u64) (field "parked" u32)
-    (field "mode" $mode)))
+    (field "mode" $mode) (field "compiled" bool)))
   (export $program "program" (type $program'))
   (type $kind' (enum "syntax" "runtime"))
   (export $kind "script-error-kind" (type $kind'))
@@ -39,7 +39,7 @@
     (type $program'' (record
       (field "name" string) (field "source" (list u8)) (field "arguments" (list string))
       (field "environment" (list (tuple string string)))
-      (field "heap" u64) (field "longest-run" u64) (field "parked" u32) (field "mode" $mode)))
+      (field "heap" u64) (field "longest-run" u64) (field "parked" u32) (field "mode" $mode) (field "compiled" bool)))
     (import "program" (type $program (eq $program'')))
     (import "kind" (type $kind (eq $kind')))
     (type $error'' (record (field "kind" $kind) (field "origin" string) (field "message" string) (field "trace" string)))
@@ -55,7 +55,7 @@
     (core module $m
       (import "" "parks" (func $parks (result i32)))
       (import "" "blocks" (func $blocks (result i32)))
-      (func (export "run") (param i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)
+      (func (export "run") (param i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32) (result i32)
         (if (local.get 3)
           (then (loop $on (drop (call $parks)) (br $on)))
           (else (loop $on (drop (call $blocks)) (br $on))))

@@ -123,7 +123,7 @@ fn callbacks(run: &str, callback: &str) -> Guest {
         (func $return
           (call $task-return (i32.const 0) (i32.const 0) (i32.const 32) (i32.const 0) (i32.const 32) (i32.const 0)
             (i32.const 32) (i32.const 0)))
-        (func (export "[async-lift]run") (param i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)
+        (func (export "[async-lift]run") (param i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32) (result i32)
           (global.set $case (local.get 3)) {run})
         (func (export "[callback][async-lift]run") (param i32 i32 i32) (result i32) {callback})"#
     ))

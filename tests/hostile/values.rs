@@ -144,7 +144,7 @@ fn an_error_of_its_own() -> Result<(), Failed> {
         let mut guest = Guest::new();
         let message = guest.bytes(message);
         let guest = guest.run(format!(
-            r#"(func (export "run") (param i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)
+            r#"(func (export "run") (param i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32) (result i32)
               (i32.store8 (i32.const 2048) (i32.const 1))
               (i32.store (i32.const 2056) (i32.const 32))
               (i32.store (i32.const 2064) (i32.const {})) (i32.store (i32.const 2068) (i32.const {}))

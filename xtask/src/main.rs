@@ -8,7 +8,6 @@ use std::process::ExitCode;
 
 use xtask::docs;
 use xtask::guest::build::{self, Mode, Outcome};
-use xtask::guest::stamp::COMPONENT;
 use xtask::guest::toolchain::{self, Toolchain, ToolchainError};
 use xtask::lint;
 
@@ -16,8 +15,8 @@ const USAGE: &str = "\
 Usage: cargo xtask <TASK>
 
 Tasks:
-  guest [--check] [--install]  build the guest component from source
-      --check    compare it with the committed one instead of replacing that
+  guest [--check] [--install]  build the guest's components from source
+      --check    compare them with the committed ones instead of replacing those
       --install  first install the Debian packages that are missing (as root)
   docs [--check]               write docs/lib/ from the comments of guest/types/
       --check    compare instead
@@ -68,13 +67,16 @@ fn guest(mode: Mode, install: bool) -> Result<(), Box<dyn Error>> {
     }
     let outcome = build::build(&root, &target(&root), mode)?;
     match outcome {
-        Outcome::First => println!("{COMPONENT}: built"),
-        Outcome::Same => println!("{COMPONENT}: the same bytes as before"),
+        Outcome::First => println!("guest/prebuilt: built"),
+        Outcome::Same => println!("guest/prebuilt: the same bytes as before"),
         Outcome::Inputs(changes) => {
-            println!("{COMPONENT}: rebuilt, {} of its sources changed", changes.len());
+            println!(
+                "guest/prebuilt: rebuilt, {} of its sources changed",
+                changes.len()
+            );
         }
         Outcome::Tools(differences) => {
-            println!("{COMPONENT}: other bytes from the same sources, because the tools differ:");
+            println!("guest/prebuilt: other bytes from the same sources, because the tools differ:");
             for difference in differences {
                 println!("  {difference}");
             }

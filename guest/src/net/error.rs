@@ -28,6 +28,8 @@ pub(crate) fn words(error: &ErrorCode) -> String {
         ErrorCode::InvalidResponse(detail) => ("InvalidResponse", detail.as_str()),
         ErrorCode::HandshakeRejected(detail) => ("HandshakeRejected", detail.as_str()),
         ErrorCode::Cancelled => ("Cancelled", ""),
+        #[cfg(feature = "wasi-http")]
+        ErrorCode::NotSupported(detail) => ("NotSupported", detail.as_str()),
     };
     with_detail(code, detail)
 }

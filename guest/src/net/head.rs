@@ -16,6 +16,24 @@ impl Head {
         Self(packed)
     }
 
+    /// Packs the strings.
+    #[cfg(any(test, feature = "wasi-http"))]
+    pub(crate) fn pack<'a>(strings: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut packed = Vec::new();
+        for string in strings {
+            let length = u32::try_from(string.len()).unwrap_or(u32::MAX);
+            packed.extend_from_slice(&length.to_le_bytes());
+            packed.extend_from_slice(string);
+        }
+        Self(packed)
+    }
+
+    /// As it crosses.
+    #[cfg(feature = "wasi-http")]
+    pub(crate) fn into_packed(self) -> Vec<u8> {
+        self.0
+    }
+
     /// As it came.
     pub(crate) fn packed(&self) -> &[u8] {
         &self.0
@@ -72,12 +90,7 @@ mod tests {
     use super::Head;
 
     fn head(strings: &[&str]) -> Head {
-        let mut packed = Vec::new();
-        for string in strings {
-            packed.extend_from_slice(&u32::try_from(string.len()).expect("short").to_le_bytes());
-            packed.extend_from_slice(string.as_bytes());
-        }
-        Head::new(packed)
+        Head::pack(strings.iter().map(|string| string.as_bytes()))
     }
 
     #[test]

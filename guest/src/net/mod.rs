@@ -4,8 +4,8 @@
 
 pub(crate) mod error;
 mod handler;
-mod head;
-mod header;
+pub(crate) mod head;
+pub(crate) mod header;
 mod intake;
 mod percent;
 mod pieces;
@@ -28,6 +28,8 @@ use crate::heap::Heap;
 use crate::scheduler::Scheduler;
 use handler::Handlers;
 use intake::Intake;
+#[cfg(feature = "wasi-http")]
+pub(crate) use intake::stated_length;
 
 /// The part of the Luau heap's size that contents on their way in may take beside it.
 const INTAKE_SHARE: u64 = 6;

@@ -57,6 +57,8 @@ struct Modules {
     main: String,
     /// The files that chunks are from, by what Luau calls the chunks.
     chunks: BTreeMap<String, String>,
+    /// Whether the files are bytecode.
+    is_bytecode: bool,
     scheduler: Scheduler,
 }
 
@@ -86,6 +88,7 @@ pub(crate) fn install(
         resolver: project.map(|project| Resolver::new(OnTheHost, project.root)),
         chunks: BTreeMap::from([(chunk_name(&program.name), main.clone())]),
         main,
+        is_bytecode: program.compiled,
         scheduler: scheduler.clone(),
     }));
 
@@ -164,7 +167,7 @@ impl Modules {
             .read(path)
             .map_err(|reason| Problem(format!("require: {reason}")))?;
         self.scheduler.make_room(lua, text.len().saturating_mul(GROWTH));
-        let body = source::compile(lua, name, &text).map_err(|fault| match fault {
+        let body = source::load(lua, name, &text, self.is_bytecode).map_err(|fault| match fault {
             Fault::Syntax(problem) | Fault::Other(problem) => Problem(problem),
         })?;
         self.chunks.insert(chunk_name(name), path.to_owned());

@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Repl(ReplArgs),
     /// Find mistakes in scripts without running them
     Check(CheckArgs),
+    /// Put a script and its modules into one WebAssembly component, for `atoll run` or for hosts of wasi:http
+    Build(BuildArgs),
     /// Show what these flags and this config allow a script, as a table
     Permissions(PermissionsArgs),
     /// Start a small project: a script, what it may do, types for editors
@@ -55,8 +57,8 @@ pub(crate) enum Command {
 #[derive(Debug, Clone, ClapArgs)]
 #[command(after_help = run_help())]
 pub(crate) struct RunArgs {
-    /// The script
-    #[arg(value_name = "SCRIPT.luau")]
+    /// The script, or an app that `atoll build` has made of one
+    #[arg(value_name = "SCRIPT.luau|APP.wasm")]
     pub(crate) script: PathBuf,
 
     /// `process.args` of the script
@@ -206,12 +208,83 @@ pub(crate) enum Format {
     Json,
 }
 
+/// `atoll build`.
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "The app has in it what the script requires by strings that stand in it, and what these require; name what else \
+                  it requires with --include. What is no Luau and requires that lead nowhere are told as `atoll check` does. The \
+                  app says which permissions it asks for: those of the project's atoll.toml (or of --config) and of the flags. They grant nothing: `atoll run` \
+                  allows what its own flags allow, and `atoll permissions APP.wasm` shows both side by side. Its name and version \
+                  come from [package] of that file. The same sources make the same bytes.\n\n\
+                  A component for wasi-http runs under `wasmtime serve`, Spin, wasmCloud and other hosts of wasi:http 0.2, and answers \
+                  their requests. It imports WASI and nothing else; what it may do is what its host allows. For it the script \
+                  runs now, until it waits for requests, and each instance begins with what it has set up. What else it \
+                  waits for then must end within --timeout [default: 30].\n\n\
+                  Exit codes: 0 built, 1 something is wrong with a source, 2 bad usage, or a file that cannot be read.\n\n\
+                  Examples:\n  \
+                  atoll build main.luau -o hello.wasm && atoll run hello.wasm --allow-listen=localhost\n  \
+                  atoll build main.luau -o bot.wasm --include plugins --strip --app-version 1.2.0\n  \
+                  atoll build main.luau -o app.wasm --target wasi-http && wasmtime serve app.wasm"
+)]
+pub(crate) struct BuildArgs {
+    /// The script
+    #[arg(value_name = "SCRIPT.luau")]
+    pub(crate) script: PathBuf,
+
+    /// Where the app is written
+    #[arg(short, long, value_name = "APP.wasm")]
+    pub(crate) output: PathBuf,
+
+    /// What the component is for: `atoll` is for `atoll run` and embedders of Atoll, `wasi-http` for other hosts
+    #[arg(
+        long,
+        value_name = "TARGET",
+        value_enum,
+        hide_possible_values = true,
+        default_value = "atoll"
+    )]
+    pub(crate) target: Target,
+
+    /// Modules to put in besides: files, folders, or patterns such as 'plugins/*.luau'
+    #[arg(long, value_name = "GLOB|PATH", num_args = 1..)]
+    pub(crate) include: Vec<String>,
+
+    /// Put in bytecode in place of the sources: errors then name path and line, and show no source
+    #[arg(long)]
+    pub(crate) strip: bool,
+
+    /// What the app is called [default: package.name of the config, or the script's name]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+
+    /// Which version of it this is [default: package.version of the config]
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) app_version: Option<String>,
+
+    /// What it asks for.
+    #[command(flatten)]
+    pub(crate) permissions: PermissionArgs,
+
+    /// The bounds of a component for wasi-http.
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+}
+
+/// What a component is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Target {
+    /// `atoll run`, and embedders of Atoll
+    Atoll,
+    /// Hosts of wasi:http 0.2
+    WasiHttp,
+}
+
 /// `atoll permissions`.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Example:\n  atoll permissions fetch.luau --config atoll.toml --deny-net=private")]
 pub(crate) struct PermissionsArgs {
-    /// The script
-    #[arg(value_name = "SCRIPT.luau")]
+    /// The script, or an app: then also what it asks for, and what of that is not granted
+    #[arg(value_name = "SCRIPT.luau|APP.wasm")]
     pub(crate) script: PathBuf,
 
     /// What it may do.

@@ -4,6 +4,7 @@
 //! know of a text is read by full_moon (`facts`).
 
 mod api;
+mod closure;
 mod facts;
 mod files;
 mod names;
@@ -15,11 +16,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use self::api::Api;
-use self::facts::Found;
-use self::files::Start;
+pub(super) use self::closure::{Closure, closure};
+use self::facts::{Facts, Found};
+pub(super) use self::files::{Start, starts};
 use self::report::{Finding, Report};
 use super::types::DEFINITIONS;
 use super::{CheckArgs, Exit, fail, folders, run};
+use crate::app;
 use crate::limits::Limits;
 use crate::project::{self, Project, Rules, Target};
 use crate::runtime::{RunError, Runtime, Script};
@@ -35,17 +38,10 @@ pub(super) fn run(args: &CheckArgs) -> Exit {
         Ok(ready) => ready,
         Err(exit) => return exit,
     };
-    let mut check = Check {
-        runtime,
-        executor,
-        api: Arc::new(Api::of(DEFINITIONS)),
-        limits: Limits::default(),
-        done: BTreeSet::new(),
-        report: Report::new(args.format),
-    };
+    let mut check = Check::new(&runtime, &executor, Report::new(args.format));
     let mut exit = Exit::Done;
     for path in &args.paths {
-        let outcome = files::starts(path).and_then(|starts| {
+        let outcome = starts(path).and_then(|starts| {
             let mut checked = starts.iter().map(|start| check.script(start));
             checked.find_map(Result::err).map_or(Ok(()), Err)
         });
@@ -59,15 +55,30 @@ pub(super) fn run(args: &CheckArgs) -> Exit {
     }
 }
 
-struct Check {
-    runtime: Runtime,
-    executor: tokio::runtime::Runtime,
+struct Check<'a> {
+    runtime: &'a Runtime,
+    executor: &'a tokio::runtime::Runtime,
     api: Arc<Api>,
     limits: Limits,
     /// Files that were checked, by their real paths.
     done: BTreeSet<PathBuf>,
     report: Report,
+    /// What else is to be known of them for an app; nothing where none is built.
+    for_app: Option<Vec<Note>>,
 }
+
+/// Something in a text that an app may lack.
+struct Note {
+    finding: Finding,
+    text: Arc<[u8]>,
+}
+
+/// What is said of a require that only a run can follow.
+const COMPUTED: &str =
+    "what this requires is known only when it runs: the app has it where --include names it";
+
+/// What is said of a text that full_moon does not follow.
+const UNREAD: &str = "what this requires can't be told, as the file is nested too deep: the app has it where --include names it";
 
 /// A text to check.
 struct Text {
@@ -78,7 +89,19 @@ struct Text {
     text: Arc<[u8]>,
 }
 
-impl Check {
+impl<'a> Check<'a> {
+    fn new(runtime: &'a Runtime, executor: &'a tokio::runtime::Runtime, report: Report) -> Check<'a> {
+        Check {
+            runtime,
+            executor,
+            api: Arc::new(Api::of(DEFINITIONS)),
+            limits: Limits::default(),
+            done: BTreeSet::new(),
+            report,
+            for_app: None,
+        }
+    }
+
     /// Checks a script and the modules that it requires. Fails where it can't be read.
     fn script(&mut self, start: &Start) -> Result<(), String> {
         let because = |error| run::unreadable(&start.path, &error);
@@ -86,6 +109,12 @@ impl Check {
             return Ok(());
         }
         let text = std::fs::read(&start.path).map_err(because)?;
+        if app::is_wasm(&text) {
+            return Err(format!(
+                "{} is WebAssembly: an app was checked when it was built, so check the script that it was built from",
+                start.path.display()
+            ));
+        }
         let (modules, own) = match &start.folder {
             None => project::around(&start.path, None),
             Some(folder) => project::around_within(&start.path, folder),
@@ -111,12 +140,20 @@ impl Check {
             return;
         }
         let facts = facts::of(&text.text, &self.api);
-        let mut findings: Vec<Finding> = facts
-            .options
-            .into_iter()
-            .map(|found| self.finding(text, found))
-            .collect();
+        if self.for_app.is_some() {
+            self.note(text, facts.as_ref());
+        }
+        let facts = facts.unwrap_or_default();
+        let mut findings = Vec::new();
         let mut next = Vec::new();
+        if self.for_app.is_none() {
+            let options = facts.options.into_iter();
+            findings.extend(options.map(|found| self.finding(text, found)));
+        } else {
+            for wanted in facts.attempts {
+                next.extend(self.required(text, &wanted.text, main, rules).ok().flatten());
+            }
+        }
         for wanted in facts.requires {
             match self.required(text, &wanted.text, main, rules) {
                 Ok(module) => next.extend(module),
@@ -135,6 +172,32 @@ impl Check {
         }
         // The last is taken first.
         texts.extend(next.into_iter().rev());
+    }
+
+    /// Notes what is not seen of what the text requires.
+    fn note(&mut self, text: &Text, facts: Option<&Facts>) {
+        let mut findings = Vec::new();
+        match facts {
+            None => findings.push(Finding::of_file(&text.name, UNREAD)),
+            Some(facts) => {
+                let computed = facts.computed.iter().cloned();
+                findings.extend(computed.map(|found| {
+                    let message = COMPUTED.to_owned();
+                    self.finding(
+                        text,
+                        Found {
+                            text: message,
+                            ..found
+                        },
+                    )
+                }));
+            }
+        }
+        let notes = findings.into_iter().map(|finding| Note {
+            finding,
+            text: text.text.clone(),
+        });
+        self.for_app.get_or_insert_default().extend(notes);
     }
 
     /// The module that the string means, where it has not been checked yet; or what is wrong with the string.

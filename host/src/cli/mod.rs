@@ -5,8 +5,10 @@
 
 mod about;
 mod access_log;
+mod apps;
 mod args;
 mod audit;
+mod build;
 mod check;
 mod flags;
 mod folders;
@@ -34,8 +36,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser};
 
 pub(crate) use args::{
-    Args, CheckArgs, Command, CompletionsArgs, Format, InitArgs, ManArgs, PermissionsArgs, ReplArgs,
-    ReporterKind, RunArgs, TestArgs, TypesArgs,
+    Args, BuildArgs, CheckArgs, Command, CompletionsArgs, Format, InitArgs, ManArgs, PermissionsArgs,
+    ReplArgs, ReporterKind, RunArgs, Target, TestArgs, TypesArgs,
 };
 pub(crate) use flags::{LimitArgs, Mode, PermissionArgs, WatchArgs};
 
@@ -110,6 +112,7 @@ fn perform(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 
 fn obey(command: Command) -> Exit {
     match command {
+        Command::Build(args) => build::run(args),
         Command::Check(args) => check::run(&args),
         Command::Completions(args) => about::completions(&args),
         Command::Init(args) => init::create(&args),

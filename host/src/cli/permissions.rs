@@ -1,9 +1,13 @@
-//! `atoll permissions`: what the given flags and config allow, as a table.
+//! `atoll permissions`: what the given flags and config allow, as a table; and what an app asks for beside it.
+
+mod wishes;
 
 use std::fmt::Write as _;
+use std::io::{Error, ErrorKind};
 use std::path::Path;
 
 use super::{Exit, PermissionsArgs};
+use crate::app::{self, App};
 use crate::config::{Entry, Policy};
 use crate::limits::Limits;
 
@@ -17,16 +21,36 @@ const CAPABILITIES: [(&str, &str, &str); 3] = [
 /// Prints the table.
 pub(super) fn show(args: PermissionsArgs) -> Exit {
     let script = args.script.clone();
-    if let Err(error) = std::fs::File::open(&script) {
-        return super::fail(Exit::Usage, &super::run::unreadable(&script, &error));
-    }
+    let app = match app_at(&script) {
+        Ok(app) => app,
+        Err(error) => return super::fail(Exit::Usage, &super::run::unreadable(&script, &error)),
+    };
     match Policy::of(args) {
         Ok((policy, limits)) => {
-            super::say(table(&script, &policy.entries, &limits));
+            let mut text = String::new();
+            if let Some(app) = &app {
+                text.push_str(&wishes::table(app, &policy.permissions));
+            }
+            text.push_str(&table(&script, &policy.entries, &limits));
+            if let Some(app) = &app {
+                text.push_str(&wishes::missing(app, &policy.permissions));
+            }
+            super::say(text);
             Exit::Done
         }
         Err(error) => super::usage(&error.to_string()),
     }
+}
+
+/// The app that the file is; none where it is a script.
+fn app_at(path: &Path) -> std::io::Result<Option<App>> {
+    let found = std::fs::read(path)?;
+    if !app::is_wasm(&found) && path.extension().is_none_or(|ending| ending != "wasm") {
+        return Ok(None);
+    }
+    App::read(found)
+        .map(Some)
+        .map_err(|error| Error::new(ErrorKind::InvalidData, error))
 }
 
 fn of<'a>(entries: &'a [Entry], flag: &'a str) -> impl Iterator<Item = &'a Entry> {
@@ -54,14 +78,26 @@ fn table(script: &Path, entries: &[Entry], limits: &Limits) -> String {
         "always, unless named as literals",
     ]);
     let mut text = format!("{} may:\n", script.display());
+    text.push_str(&aligned(&rows));
+    let changed = limits.changed();
+    if !changed.is_empty() {
+        text.push_str("within these limits, and the defaults of the others:\n");
+        for (name, value) in changed {
+            let _ = writeln!(text, "  {name:<16}{value}");
+        }
+    }
+    text
+}
+
+/// The rows, each in a line of its own, with their columns below each other.
+fn aligned(rows: &[[&str; 4]]) -> String {
     let width = |column: usize| {
-        rows.iter()
-            .map(|row| row[column].chars().count())
-            .max()
-            .unwrap_or(0)
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.max().unwrap_or(0)
     };
     let widths = [width(0), width(1), width(2)];
-    for row in &rows {
+    let mut text = String::new();
+    for row in rows {
         // Writing to a String can't fail.
         let _ = writeln!(
             text,
@@ -74,13 +110,6 @@ fn table(script: &Path, entries: &[Entry], limits: &Limits) -> String {
             w1 = widths[1],
             w2 = widths[2],
         );
-    }
-    let changed = limits.changed();
-    if !changed.is_empty() {
-        text.push_str("within these limits, and the defaults of the others:\n");
-        for (name, value) in changed {
-            let _ = writeln!(text, "  {name:<16}{value}");
-        }
     }
     text
 }

@@ -6,6 +6,7 @@ use super::audit::AuditLog;
 use super::signals::Signals;
 use super::traffic::Traffic;
 use super::{Exit, fail, folders};
+use crate::app::AppError;
 use crate::config::Config;
 use crate::diagnostics::tell;
 use crate::net::guard::Learning;
@@ -139,6 +140,10 @@ pub(super) fn judge(ended: Result<(), RunError>) -> Exit {
     }
 }
 
+/// Why a script, or an app, can't be run.
 pub(super) fn unreadable(script: &Path, error: &std::io::Error) -> String {
+    if let Some(problem) = error.get_ref().and_then(|error| error.downcast_ref::<AppError>()) {
+        return format!("cannot use {}: {problem}", script.display());
+    }
     format!("cannot read the script {}: {error}", script.display())
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::signals::Signals;
 use super::traffic::Traffic;
-use super::{Exit, RunArgs, fail, run, usage};
+use super::{Exit, RunArgs, apps, fail, run, usage};
 use crate::config::Config;
 use crate::net::guard::Learning;
 use crate::net::kept::Kept;
@@ -20,6 +20,16 @@ const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Runs the script again and again, until a signal ends it.
 pub(super) fn run(args: &RunArgs) -> Exit {
+    if apps::is_at(&args.script) {
+        return fail(
+            Exit::Usage,
+            &format!(
+                "--watch is for scripts: {} is an app, which changes only when it is built anew; watch the script that it \
+                 is built from, or leave --watch out",
+                args.script.display()
+            ),
+        );
+    }
     let executor = match run::executor() {
         Ok(executor) => executor,
         Err(exit) => return exit,

@@ -12,12 +12,23 @@ use serde::{Deserialize, Deserializer};
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct File {
+    /// `[package]`: for `atoll build` alone.
+    #[serde(default)]
+    pub(crate) package: Package,
     /// `[permissions]`
     #[serde(default)]
     pub(crate) permissions: PermissionTable,
     /// `[limits]`: names and values as `--limit` takes them, and `timeout`.
     #[serde(default)]
     pub(crate) limits: BTreeMap<String, LimitValue>,
+}
+
+/// `[package]`: what an app is called.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Package {
+    pub(crate) name: Option<String>,
+    pub(crate) version: Option<String>,
 }
 
 /// `[permissions]`, named as the flags are.

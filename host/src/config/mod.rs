@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use self::file::{File, Grant, PermissionTable};
+use self::file::{File, Grant, Package, PermissionTable};
 use crate::cli::{LimitArgs, Mode, PermissionArgs, PermissionsArgs, ReplArgs, RunArgs, TestArgs, WatchArgs};
 use crate::limits::{LimitError, Limits};
 use crate::permissions::{Permissions, RuleError};
@@ -175,6 +175,12 @@ impl Policy {
         Ok((policy, limits(args.limits, file)?))
     }
 
+    /// Checks the words of `atoll build`: what an app asks for, and what the file calls it.
+    pub(crate) fn of_app(args: PermissionArgs) -> Result<(Policy, Package), ConfigError> {
+        let (policy, file) = Policy::from_args(args)?;
+        Ok((policy, file.map(|(_, file)| file.package).unwrap_or_default()))
+    }
+
     /// What the config file says, if one is named, and what the flags add to it; and that file, for its limits.
     fn from_args(args: PermissionArgs) -> Result<(Policy, Option<(PathBuf, File)>), ConfigError> {
         let mut policy = Policy::default();
@@ -265,7 +271,7 @@ impl Policy {
 }
 
 /// What the file says, then what the flags say.
-fn limits(args: LimitArgs, file: Option<(PathBuf, File)>) -> Result<Limits, ConfigError> {
+pub(crate) fn limits(args: LimitArgs, file: Option<(PathBuf, File)>) -> Result<Limits, ConfigError> {
     let mut limits = Limits::default();
     if let Some((path, file)) = &file {
         let source = Source::File(path);

@@ -93,6 +93,21 @@ impl Addresses {
         }
     }
 
+    /// Whether all of another set is surely in this one, where `has` says that of an address.
+    pub(super) fn cover_all(self, other: Addresses, has: fn(Addresses, IpAddr) -> bool) -> bool {
+        match (self, other) {
+            _ if self == other => true,
+            (_, Addresses::One(address)) => has(self, address),
+            (Addresses::Network(own), Addresses::Network(other)) => own.contains(&other),
+            // Each of these has one piece at most among all addresses that begin with the same eight bits.
+            (Addresses::Localhost | Addresses::Private, Addresses::Network(network)) => {
+                network.prefix_len() >= 8 && has(self, network.network()) && has(self, network.broadcast())
+            }
+            (Addresses::Any, Addresses::Public) | (Addresses::Private, Addresses::Localhost) => true,
+            _ => false,
+        }
+    }
+
     /// Whether an allow rule covers the address as one to listen on. The unspecified address means every
     /// local address, so only sets of all addresses, and its own literal, cover it.
     pub(super) fn cover_local(self, address: IpAddr) -> bool {

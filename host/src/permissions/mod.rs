@@ -3,7 +3,7 @@
 //! `config` builds [`Permissions`], `net` asks before each lookup, connect and bind. Refused: what no rule
 //! covers, what a deny rule covers, and, when parsed, a rule that could be read in two ways. In reading order:
 //! `rule` (with `parse`, `name`, `ports`, `addresses`), `special` (kinds of addresses), `target` (what is
-//! asked for), `decide`, `denied` (its no).
+//! asked for), `decide`, `denied` (its no), `wish` (how a wish compares).
 
 mod addresses;
 mod decide;
@@ -18,6 +18,7 @@ mod special;
 mod target;
 #[cfg(test)]
 mod tests;
+mod wish;
 
 pub use decide::{
     GrantedAddr, GrantedBind, NamePass, allowed_by, decide_addr, decide_listen, decide_name,
@@ -31,6 +32,7 @@ pub use rule::{ListenRule, NetRule};
 pub use rule_error::{RuleError, RuleProblem};
 pub use special::Class;
 pub use target::{Host, Scheme, Target, TargetError};
+pub(crate) use wish::Answer;
 
 /// What a script may reach. Starts with nothing; rules add to it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

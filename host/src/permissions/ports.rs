@@ -24,6 +24,16 @@ impl Ports {
         Ok(Ports::Range(first, last))
     }
 
+    /// Whether it covers all of the others.
+    pub(super) fn cover_all(self, others: Ports) -> bool {
+        let range = |ports: Ports| match ports {
+            Ports::All => (1, u16::MAX),
+            Ports::Range(first, last) => (first, last),
+        };
+        let ((first, last), (from, to)) = (range(self), range(others));
+        first <= from && to <= last
+    }
+
     /// Whether it covers this port. Port 0 means any free port, so only all ports cover it.
     pub(super) fn cover(self, port: u16) -> bool {
         match self {

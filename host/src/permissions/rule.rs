@@ -101,7 +101,45 @@ impl NetRule {
     }
 }
 
+impl NetRule {
+    /// Whether all that the other rule is about is in this one: what an allow rule opens, or what a deny rule catches.
+    pub(super) fn covers(&self, other: &NetRule, read: Reading) -> bool {
+        (self.scheme.is_none() || self.scheme == other.scheme)
+            && self.ports.cover_all(other.ports)
+            && match (&self.hosts, &other.hosts) {
+                (Hosts::Addresses(Addresses::Any), _) if read == Reading::Denies => true,
+                (_, Hosts::Name(name)) => self.admits(name),
+                (Hosts::Under(apex), Hosts::Under(other)) => apex == other || other.is_under(apex),
+                (Hosts::Addresses(Addresses::Localhost), Hosts::Under(apex)) => apex.is_localhost(),
+                (Hosts::Addresses(Addresses::Public | Addresses::Any), Hosts::Under(apex)) => {
+                    !apex.is_localhost()
+                }
+                (Hosts::Addresses(own), Hosts::Addresses(other)) => match read {
+                    Reading::Allows => own.cover_all(*other, Addresses::open),
+                    Reading::Denies => own.cover_all(*other, Addresses::contain),
+                },
+                _ => false,
+            }
+    }
+}
+
+/// As what a rule is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// As narrowly as an allow rule.
+    Allows,
+    /// As widely as a deny rule.
+    Denies,
+}
+
 impl ListenRule {
+    /// Whether all that the other rule is about is in this one.
+    pub(super) fn covers(&self, other: &ListenRule) -> bool {
+        self.ports.cover_all(other.ports)
+            && (self.addresses == Addresses::Any
+                || self.addresses.cover_all(other.addresses, Addresses::cover_local))
+    }
+
     /// `*`: what `--allow-listen` alone means.
     pub fn any() -> ListenRule {
         ListenRule {

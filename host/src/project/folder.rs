@@ -44,6 +44,11 @@ impl Folder {
         })
     }
 
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// What messages call the root.
     pub(super) fn root(&self) -> String {
         match &self.naming {

@@ -6,6 +6,7 @@
 
 mod around;
 mod folder;
+mod packed;
 mod rules;
 mod seen;
 
@@ -16,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) use self::around::{around, around_within};
 use self::folder::{Folder, Naming};
+pub(crate) use self::packed::Files;
 pub(crate) use self::rules::{Rules, Target};
 pub(crate) use self::seen::Seen;
 use crate::limits::{self, Limits};
@@ -38,6 +40,8 @@ enum Source {
     Folder(Arc<Folder>),
     /// From texts, by path.
     Texts(Arc<BTreeMap<String, Vec<u8>>>),
+    /// From an app.
+    App(Arc<Files>),
 }
 
 impl Modules {
@@ -64,6 +68,19 @@ impl Modules {
             .map(|(path, text)| (path.into(), text.into()))
             .collect();
         Modules(Source::Texts(Arc::new(texts)))
+    }
+
+    /// Those of an app: no file of the disk is one of them.
+    pub(crate) fn app(files: Files) -> Modules {
+        Modules(Source::App(Arc::new(files)))
+    }
+
+    /// Where the root is on the disk, if it is there.
+    pub(crate) fn root(&self) -> Option<&Path> {
+        match &self.0 {
+            Source::Folder(folder) => Some(folder.path()),
+            Source::Nowhere | Source::Texts(_) | Source::App(_) => None,
+        }
     }
 }
 
@@ -126,7 +143,7 @@ impl Project {
         let root = match &self.modules.0 {
             Source::Nowhere => return None,
             Source::Folder(folder) => Some(folder.root()),
-            Source::Texts(_) => None,
+            Source::Texts(_) | Source::App(_) => None,
         };
         Some((self.script.clone(), root))
     }
@@ -144,6 +161,16 @@ impl Project {
                 name: path.to_owned(),
             },
             Source::Texts(_) => Entry::Nothing(path.to_owned()),
+            Source::App(files) => {
+                let own = files.links.get(path).map_or(path, String::as_str);
+                match files.texts.contains_key(own) {
+                    true => Entry::File {
+                        path: own.to_owned(),
+                        name: own.to_owned(),
+                    },
+                    false => Entry::Nothing(path.to_owned()),
+                }
+            }
         }
     }
 
@@ -152,7 +179,7 @@ impl Project {
         check(path).map_err(|reason| format!("{path:?} {reason}"))?;
         let name = match &self.modules.0 {
             Source::Folder(folder) => folder.name(path),
-            Source::Nowhere | Source::Texts(_) => path.to_owned(),
+            Source::Nowhere | Source::Texts(_) | Source::App(_) => path.to_owned(),
         };
         {
             let kept = self.kept();
@@ -193,8 +220,11 @@ impl Project {
         Ok(())
     }
 
-    /// The text of the module that messages call `name`, as it was read in this run.
+    /// The text of the module that messages call `name`, as it was read in this run. Bytecode is none.
     pub(crate) fn source(&self, name: &str) -> Option<Arc<[u8]>> {
+        if matches!(&self.modules.0, Source::App(files) if files.is_bytecode) {
+            return None;
+        }
         let kept = self.kept();
         let file = kept.files.values().find(|file| file.name == name)?;
         Some(file.text.clone())
@@ -212,6 +242,7 @@ impl Project {
                 .read(path, self.longest.saturating_add(1))
                 .map_err(|reason| format!("{name} {reason}"))?,
             Source::Texts(texts) => texts.get(path).ok_or_else(missing)?.clone(),
+            Source::App(files) => files.texts.get(path).ok_or_else(missing)?.to_vec(),
         };
         if text.len() as u64 > self.longest {
             let longest = limits::size(self.longest);
@@ -245,14 +276,20 @@ impl From<String> for Unread {
 }
 
 /// Whether the guest may ask for the path, or what is wrong with it.
-fn check(path: &str) -> Result<(), &'static str> {
+pub(crate) fn check(path: &str) -> Result<(), &'static str> {
+    check_place(path)?;
+    if !is_source(path) {
+        return Err("is no Luau source: only *.luau, *.lua and .luaurc can be read");
+    }
+    Ok(())
+}
+
+/// Whether the path can be one of a project, or what is wrong with it.
+pub(crate) fn check_place(path: &str) -> Result<(), &'static str> {
     let is_plain = |name: &str| !matches!(name, "" | "." | "..");
     // Control characters would get into messages, on terminals.
     if path.contains(|letter: char| letter == '\\' || letter.is_control()) || !path.split('/').all(is_plain) {
         return Err("is no path of a project");
-    }
-    if !is_source(path) {
-        return Err("is no Luau source: only *.luau, *.lua and .luaurc can be read");
     }
     Ok(())
 }

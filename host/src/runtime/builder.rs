@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use wasmtime::component::{Component, Linker};
+use bytes::Bytes;
 
+use super::guests::Guests;
 use super::turns::Turns;
-use super::{Console, Runtime, Shared, StandardConsole, State, Terminal, engine};
-use crate::bindings::{self, generated::ScriptPre};
+use super::{Console, Runtime, Shared, StandardConsole, Terminal, engine};
 use crate::limits::Limits;
 use crate::net::dial::{Resolver, SystemResolver};
 use crate::net::error::CODES;
@@ -17,7 +17,7 @@ use crate::observe::{AccessLog, Observer};
 use crate::permissions::Permissions;
 
 /// The component that holds the Luau virtual machine: built from `guest/` by `cargo xtask guest`.
-const GUEST: &[u8] = include_bytes!("../../../guest/prebuilt/atoll-guest.wasm");
+pub(crate) const GUEST: &[u8] = include_bytes!("../../../guest/prebuilt/atoll-guest.wasm");
 
 /// Collects what a [`Runtime`] is made of.
 #[derive(Default)]
@@ -103,7 +103,8 @@ impl Builder {
     }
 
     /// Runs this component of the world `script` (`wit/world.wit`) in place of the Luau machine that Atoll brings. It may do
-    /// as it likes: permissions and limits are the host's.
+    /// as it likes: permissions and limits are the host's. [Apps](super::Script::from_app) still run in the guests that they
+    /// bring.
     pub fn guest(mut self, component: impl Into<Vec<u8>>) -> Builder {
         self.guest = Some(component.into());
         self
@@ -132,15 +133,15 @@ impl Builder {
     /// Compiles the guest: seconds without a cache, milliseconds with one.
     pub fn build(self) -> Result<Runtime, BuildError> {
         let engine = engine::new(&self.limits, self.cache)?;
-        let component = self.guest.as_deref().unwrap_or(GUEST);
-        let guest = prepare(&engine, component).map_err(|error| BuildError::Engine(format!("{error:#}")))?;
+        let guest = self.guest.map_or(Bytes::from_static(GUEST), Bytes::from);
+        let guests = Guests::new(&engine, guest).map_err(|error| BuildError::Engine(format!("{error:#}")))?;
         engine::tick(&engine).map_err(|error| BuildError::Engine(error.to_string()))?;
         let observer = Observer::new(CODES, self.limits.log_lines, self.access_log);
         let observer = Arc::new(observer);
         Ok(Runtime {
             shared: Arc::new(Shared {
                 engine,
-                guest,
+                guests,
                 guard: Guard {
                     permissions: Arc::new(self.permissions.unwrap_or_else(Permissions::none)),
                     learning: self.learning,
@@ -163,14 +164,4 @@ impl Builder {
             }),
         })
     }
-}
-
-/// Compiles the guest and links all that it may import: our own interfaces, and of WASI what its libc needs to
-/// start. No sockets, no folders, no environment.
-fn prepare(engine: &wasmtime::Engine, component: &[u8]) -> wasmtime::Result<ScriptPre<State>> {
-    let component = Component::new(engine, component)?;
-    let mut linker = Linker::new(engine);
-    bindings::add_to_linker(&mut linker)?;
-    super::state::add_wasi_to_linker(&mut linker)?;
-    ScriptPre::new(linker.instantiate_pre(&component)?)
 }

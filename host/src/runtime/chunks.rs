@@ -11,7 +11,7 @@ use crate::project::Project;
 /// The chunks of one run by the names that messages call them.
 pub(crate) struct Chunks {
     name: String,
-    /// None where it is typed: all that is has one name.
+    /// None where it is typed, as all that is has one name, and where it is bytecode.
     text: Option<Arc<[u8]>>,
     /// The modules.
     pub(super) project: Arc<Project>,
@@ -24,7 +24,7 @@ impl Chunks {
     pub(super) fn new(script: &Script, project: Arc<Project>) -> Chunks {
         Chunks {
             name: script.name.clone(),
-            text: matches!(script.mode, Mode::Script).then(|| script.source.clone()),
+            text: (script.mode == Mode::Script && !script.is_bytecode).then(|| script.source.clone()),
             project,
             known: Mutex::default(),
         }

@@ -14,7 +14,7 @@ use super::chunks::Chunks;
 use super::state::{LastWords, Servers};
 use super::turns::Pulse;
 use super::{Script, ScriptError, Shared, State, Stop};
-use crate::bindings::generated::Program;
+use crate::bindings::generated::{Program, ScriptPre};
 use crate::limits::{self, Limits};
 use crate::observe::{CRASH, MEMORY};
 use crate::project::Project;
@@ -37,6 +37,9 @@ pub enum RunError {
     /// Its output can't be written any more.
     #[error("cannot write the script's output: {0}")]
     Output(#[source] std::io::Error),
+    /// The guest that an app brings can't be used: it is no guest of this version of Atoll.
+    #[error("the guest that the app brings does not run here: {0}; build the app again with this Atoll")]
+    Guest(String),
     /// The virtual machine broke: a defect of Atoll's, or an attack that failed.
     #[error("the script's instance broke down: {0}")]
     Crashed(String),
@@ -67,7 +70,13 @@ pub(super) struct Ended {
 }
 
 /// Runs the script once.
-pub(super) async fn run(shared: &Shared, script: &Script, project: &Arc<Project>, stop: &Stop) -> Ended {
+pub(super) async fn run(
+    shared: &Shared,
+    guest: &ScriptPre<State>,
+    script: &Script,
+    project: &Arc<Project>,
+    stop: &Stop,
+) -> Ended {
     let limits = &shared.limits;
     let (servers, sockets, last_words) = (Servers::default(), TaskTracker::new(), LastWords::new());
     let chunks = Arc::new(Chunks::new(script, project.clone()));
@@ -88,7 +97,7 @@ pub(super) async fn run(shared: &Shared, script: &Script, project: &Arc<Project>
         servers.close().await;
     };
     let ended = tokio::select! {
-        ended = drive(shared, script, &mut store, pulse) => Some(ended),
+        ended = drive(shared, guest, script, &mut store, pulse) => Some(ended),
         () = stopped => None,
     };
     let (result, killed) = match ended {
@@ -138,6 +147,7 @@ fn bound(store: &mut Store<State>, limits: &Limits, pulse: Pulse) {
 /// Instantiates the guest and runs the script to its end.
 async fn drive(
     shared: &Shared,
+    guest: &ScriptPre<State>,
     script: &Script,
     store: &mut Store<State>,
     pulse: Pulse,
@@ -151,8 +161,9 @@ async fn drive(
         longest_run: u64::try_from(shared.limits.run.as_nanos()).unwrap_or(u64::MAX),
         parked: shared.limits.parked,
         mode: script.mode,
+        compiled: script.is_bytecode,
     };
-    let guest = shared.guest.instantiate_async(&mut *store).await?;
+    let guest = guest.instantiate_async(&mut *store).await?;
     let result = store
         .run_concurrent(async |accessor| {
             let mut call = pin!(guest.call_run(accessor, program));

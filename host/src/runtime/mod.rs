@@ -5,8 +5,10 @@
 
 mod builder;
 mod chunks;
+pub(crate) mod component;
 mod console;
 mod engine;
+mod guests;
 mod instance;
 mod script;
 mod state;
@@ -20,6 +22,7 @@ use std::sync::Arc;
 
 use wasmtime::Engine;
 
+pub(crate) use builder::GUEST;
 pub use builder::{BuildError, Builder};
 pub(crate) use console::tell;
 pub use console::{Console, Event, Output, StandardConsole};
@@ -31,7 +34,6 @@ pub use stop::Stop;
 pub(crate) use terminal::{Asked, Input, Terminal};
 pub(crate) use tests::{Fate, Schedule, TestCase, TestLog};
 
-use crate::bindings::generated::ScriptPre;
 use crate::limits::Limits;
 use crate::net::dial::Resolver;
 use crate::net::guard::Guard;
@@ -51,7 +53,7 @@ pub struct Runtime {
 #[derive(Clone)]
 struct Shared {
     engine: Engine,
-    guest: ScriptPre<State>,
+    guests: guests::Guests,
     guard: Guard,
     limits: Arc<Limits>,
     console: Arc<dyn Console>,
@@ -103,6 +105,12 @@ impl Runtime {
     /// As [`run`](Runtime::run), until `stop` is told: then servers stop accepting, the requests under way are
     /// finished within the `drain` limit, and the script is ended.
     pub async fn run_until(&self, script: &Script, stop: &Stop) -> Result<(), RunError> {
-        worker::run(&self.shared, script, stop).await
+        let guests = &self.shared.guests;
+        let guest = tokio::select! {
+            biased;
+            guest = guests.of(script.guest.as_ref()) => guest?,
+            () = stop.stopped() => return Err(RunError::Stopped),
+        };
+        worker::run(&self.shared, &guest, script, stop).await
     }
 }

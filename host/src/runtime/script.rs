@@ -1,9 +1,13 @@
 //! What is run, and what it can do wrong.
 
 use std::fmt;
+use std::io::{Error, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
+use crate::app::{self, App, AppError};
 use crate::bindings::generated::Mode;
 use crate::diagnostics::{Diagnostic, Excerpt, Sources, Style, excerpts_of_error, excerpts_of_syntax};
 use crate::limits::Limits;
@@ -26,6 +30,10 @@ pub struct Script {
     pub(super) modules: Modules,
     /// Where it lies among them.
     path: String,
+    /// Whether it and its modules are Luau's bytecode.
+    pub(super) is_bytecode: bool,
+    /// The guest that it brings; none where any does.
+    pub(super) guest: Option<Bytes>,
 }
 
 impl Script {
@@ -41,10 +49,34 @@ impl Script {
             environment: Vec::new(),
             modules: Modules::none(),
             mode: Mode::Script,
+            is_bytecode: false,
+            guest: None,
         }
     }
 
-    /// Reads a script from a file; its name is the path as given.
+    /// A script with its modules, as `atoll build` has put it into a component.
+    ///
+    /// Messages call its files by their paths in its project. It can require what is in it, and no file of the disk. What it asks
+    /// for in the way of permissions grants nothing: the runtime's count. It runs in the guest that it brings; where that is not the
+    /// runtime's own, the first run compiles it.
+    ///
+    /// # Errors
+    ///
+    /// What the bytes are instead of an app that this version of Atoll can run.
+    pub fn from_app(bytes: impl Into<Vec<u8>>) -> Result<Script, AppError> {
+        let App { files, guest, .. } = App::read(bytes.into())?;
+        let source = files.texts.get(&files.main).cloned().unwrap_or_default();
+        Ok(Script {
+            source,
+            path: files.main.clone(),
+            is_bytecode: files.is_bytecode,
+            guest: Some(guest),
+            ..Script::new(files.main.clone(), "").modules(Modules::app(files))
+        })
+    }
+
+    /// Reads a script from a file; its name is the path as given. A file that is WebAssembly is an
+    /// [app](Script::from_app); where it is none that can be run, the error holds an [`AppError`].
     ///
     /// It can require the Luau sources of its project. The project's root is the nearest folder around the script with an
     /// `atoll.toml`, else the nearest with a `.luaurc`, else the script's own folder.
@@ -60,6 +92,12 @@ impl Script {
 
     fn read(path: &Path, seen: Option<&Seen>) -> std::io::Result<Script> {
         let source = std::fs::read(path)?;
+        if app::is_wasm(&source) {
+            return Script::from_app(source).map_err(|error| Error::new(ErrorKind::InvalidData, error));
+        }
+        if path.extension().is_some_and(|ending| ending == "wasm") {
+            return Err(Error::new(ErrorKind::InvalidData, AppError::NoWasm));
+        }
         let (modules, own) = project::around(path, seen)?;
         let script = Script::new(path.display().to_string(), source);
         Ok(Script {
@@ -88,6 +126,14 @@ impl Script {
     pub(crate) fn checked(name: &str, source: &[u8]) -> Script {
         Script {
             mode: Mode::Check,
+            ..Script::new(name, source)
+        }
+    }
+
+    /// A text that is only compiled, and whose bytecode goes to the console.
+    pub(crate) fn compiled(name: &str, source: &[u8]) -> Script {
+        Script {
+            mode: Mode::Compile,
             ..Script::new(name, source)
         }
     }

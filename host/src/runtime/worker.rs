@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Event, Output, RunError, Script, Shared, Stop, instance, tell};
-use crate::bindings::generated::Mode;
+use super::{Event, Output, RunError, Script, Shared, State, Stop, instance, tell};
+use crate::bindings::generated::{Mode, ScriptPre};
 use crate::observe::WALL;
 
 /// Fresh starts that are allowed in one `WINDOW`; a script that needs more would not serve anyway.
@@ -15,11 +15,16 @@ const RESTARTS: usize = 5;
 const WINDOW: Duration = Duration::from_secs(60);
 
 /// Runs the script within its wall time, and again where a limit ended it while it was serving.
-pub(super) async fn run(shared: &Shared, script: &Script, stop: &Stop) -> Result<(), RunError> {
+pub(super) async fn run(
+    shared: &Shared,
+    guest: &ScriptPre<State>,
+    script: &Script,
+    stop: &Stop,
+) -> Result<(), RunError> {
     let Some(wall) = shared.limits.wall else {
-        return keep_going(shared, script, stop).await;
+        return keep_going(shared, guest, script, stop).await;
     };
-    match tokio::time::timeout(wall, keep_going(shared, script, stop)).await {
+    match tokio::time::timeout(wall, keep_going(shared, guest, script, stop)).await {
         Ok(result) => result,
         Err(_) => {
             let error = RunError::Limit(format!(
@@ -32,11 +37,16 @@ pub(super) async fn run(shared: &Shared, script: &Script, stop: &Stop) -> Result
     }
 }
 
-async fn keep_going(shared: &Shared, script: &Script, stop: &Stop) -> Result<(), RunError> {
+async fn keep_going(
+    shared: &Shared,
+    guest: &ScriptPre<State>,
+    script: &Script,
+    stop: &Stop,
+) -> Result<(), RunError> {
     let project = Arc::new(script.project(&shared.limits));
     let mut restarts = VecDeque::new();
     loop {
-        let ended = instance::run(shared, script, &project, stop).await;
+        let ended = instance::run(shared, guest, script, &project, stop).await;
         let broken = match ended.result {
             Err(error @ (RunError::Limit(_) | RunError::Crashed(_)))
                 if ended.was_serving && script.mode != Mode::Test =>

@@ -1,4 +1,4 @@
-//! The guest, from source to the stamped component.
+//! The guest, from source to the stamped components.
 //!
 //! Called by `cargo xtask guest`. It refuses to stamp sources that changed while they were compiled, and with
 //! [`Mode::Check`] a committed component that these sources and these tools would not have made.
@@ -11,10 +11,10 @@ use std::{env, io};
 
 use thiserror::Error;
 
-use super::component::{self, ComponentError};
+use super::component::{self, ComponentError, Flavour};
 use super::exceptions::{self, ExceptionsError};
 use super::recipe::{self, Folders};
-use super::stamp::{self, COMPONENT, STAMP, Stale, Stamp, StampError};
+use super::stamp::{self, STAMP, Stale, Stamp, StampError};
 use super::toolchain::{Toolchain, ToolchainError};
 use crate::process::{self, ProcessError};
 
@@ -69,10 +69,12 @@ pub enum BuildError {
     Stale(Stale),
     /// Same sources, same tools, other bytes.
     #[error(
-        "`{COMPONENT}` is not what its sources and tools make: the stamp says {committed}, this build made {built}; \
+        "`{component}` is not what its sources and tools make: the stamp says {committed}, this build made {built}; \
          it was built with changes that were not committed, or the build is not reproducible"
     )]
     Differs {
+        /// Its path below the project's root.
+        component: String,
         /// SHA-256 of the committed component.
         committed: String,
         /// SHA-256 of the one that was built now.
@@ -90,19 +92,25 @@ pub fn build(root: &Path, target: &Path, mode: Mode) -> Result<Outcome, BuildErr
     let toolchain = Toolchain::find()?;
     let inputs = stamp::inputs(root)?;
     let tools = toolchain.versions()?;
-    let module = compile(root, target, &toolchain, &tools)?;
-    let module = fs::read(&module).map_err(|error| BuildError::File(module, error))?;
-    let bytes = component::encode(&module)?;
+    let mut components = BTreeMap::new();
+    for flavour in Flavour::ALL {
+        let module = compile(root, target, &toolchain, &tools, flavour)?;
+        let module = fs::read(&module).map_err(|error| BuildError::File(module, error))?;
+        components.insert(flavour.path(), component::encode(flavour, &module)?);
+    }
     if let Some(edited) = stamp::compare(&inputs, &stamp::inputs(root)?).into_iter().next() {
         return Err(BuildError::Edited(edited));
     }
     let built = Stamp {
-        component: stamp::hash(&bytes),
+        components: components
+            .iter()
+            .map(|(path, bytes)| ((*path).to_owned(), stamp::hash(bytes)))
+            .collect(),
         tools,
         inputs,
     };
     match mode {
-        Mode::Write => write(root, &bytes, &built),
+        Mode::Write => write(root, &components, &built),
         Mode::Check => check(&stamp::read(root)?, &built),
     }
 }
@@ -125,6 +133,7 @@ fn compile(
     target: &Path,
     toolchain: &Toolchain,
     tools: &BTreeMap<String, String>,
+    flavour: Flavour,
 ) -> Result<PathBuf, BuildError> {
     let cpp = recipe::cxx_flags(&toolchain.cpp);
     let version = stamp::hash(
@@ -159,6 +168,7 @@ fn compile(
     cargo
         .current_dir(root.join("guest"))
         .args(recipe::CARGO)
+        .args(flavour.features())
         .arg("--target-dir")
         .arg(&guest_target);
     process::run(cargo.envs(variables))?;
@@ -181,7 +191,7 @@ fn forget_other_recipe(folder: &Path, recipe: &str) -> Result<(), BuildError> {
         .map_err(failed)
 }
 
-fn write(root: &Path, bytes: &[u8], built: &Stamp) -> Result<Outcome, BuildError> {
+fn write(root: &Path, components: &BTreeMap<&str, Vec<u8>>, built: &Stamp) -> Result<Outcome, BuildError> {
     let outcome = match stamp::read(root) {
         Ok(before) => relation(&before, built),
         // Damaged or none: this writes a new one.
@@ -198,7 +208,9 @@ fn write(root: &Path, bytes: &[u8], built: &Stamp) -> Result<Outcome, BuildError
             .and_then(|()| fs::write(&path, bytes))
             .map_err(|error| BuildError::File(path, error))
     };
-    put(COMPONENT, bytes)?;
+    for (path, bytes) in components {
+        put(path, bytes)?;
+    }
     put(STAMP, built.to_text().as_bytes())?;
     Ok(outcome)
 }
@@ -212,8 +224,15 @@ fn check(committed: &Stamp, built: &Stamp) -> Result<Outcome, BuildError> {
     }
     match relation(committed, built) {
         Outcome::Tools(differences) if differences.is_empty() => {
-            let (committed, built) = (committed.component.clone(), built.component.clone());
-            Err(BuildError::Differs { committed, built })
+            let of = |stamp: &Stamp, path: &str| stamp.components.get(path).cloned().unwrap_or_default();
+            let mut paths = built.components.keys();
+            let other = paths.find(|path| of(committed, path) != of(built, path));
+            let component = other.cloned().unwrap_or_default();
+            Err(BuildError::Differs {
+                committed: of(committed, &component),
+                built: of(built, &component),
+                component,
+            })
         }
         outcome => Ok(outcome),
     }
@@ -221,7 +240,7 @@ fn check(committed: &Stamp, built: &Stamp) -> Result<Outcome, BuildError> {
 
 fn relation(before: &Stamp, built: &Stamp) -> Outcome {
     let changed = stamp::compare(&before.inputs, &built.inputs);
-    if before.component == built.component {
+    if before.components == built.components {
         Outcome::Same
     } else if changed.is_empty() {
         Outcome::Tools(differences(&before.tools, &built.tools))
@@ -255,14 +274,19 @@ fn cargo_home() -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::guest::stamp::COMPONENT;
 
     fn stamp(component: &str, rustc: &str, source: &str) -> Stamp {
         let one = |key: &str, value: &str| BTreeMap::from([(key.to_owned(), value.to_owned())]);
         Stamp {
-            component: component.to_owned(),
+            components: one(COMPONENT, component),
             tools: one("rustc", rustc),
             inputs: one("guest/src/lib.rs", source),
         }
+    }
+
+    fn made(bytes: &[u8]) -> BTreeMap<&'static str, Vec<u8>> {
+        BTreeMap::from([(COMPONENT, bytes.to_vec())])
     }
 
     #[test]
@@ -291,7 +315,10 @@ mod tests {
     fn what_is_written_is_fresh_and_left_alone_the_second_time() {
         let root = env::temp_dir().join(format!("atoll-xtask-write-{}", std::process::id()));
         let built = stamp(&stamp::hash(b"wasm"), "1.96", "s1");
-        assert_eq!(write(&root, b"wasm", &built).expect("written"), Outcome::First);
+        assert_eq!(
+            write(&root, &made(b"wasm"), &built).expect("written"),
+            Outcome::First
+        );
         assert_eq!(stamp::read(&root).expect("readable"), built);
         let written = |name| {
             fs::metadata(root.join(name))
@@ -299,12 +326,15 @@ mod tests {
                 .expect("there")
         };
         let before = (written(COMPONENT), written(STAMP));
-        assert_eq!(write(&root, b"wasm", &built).expect("written"), Outcome::Same);
+        assert_eq!(
+            write(&root, &made(b"wasm"), &built).expect("written"),
+            Outcome::Same
+        );
         assert_eq!((written(COMPONENT), written(STAMP)), before);
         let changed = Stale::Changed("guest/src/lib.rs".to_owned());
         let other = stamp(&stamp::hash(b"other"), "1.96", "s2");
         assert_eq!(
-            write(&root, b"other", &other).expect("written"),
+            write(&root, &made(b"other"), &other).expect("written"),
             Outcome::Inputs(vec![changed])
         );
         assert_eq!(fs::read(root.join(COMPONENT)).expect("readable"), b"other");

@@ -1,11 +1,11 @@
-//! The stamp: what the committed component was built from and with.
+//! The stamp: what the committed components were built from and with.
 //!
 //! Called by the build, which writes it, and by tests, which fail when it is stale. It is a text file of one
 //! fact per line, so that a change shows in a diff and the message can name the file that changed. It refuses
 //! (as an error) a line that it cannot read, rather than taking it for a fresh stamp.
 //!
 //! ```text
-//! component <sha256 of the component>
+//! component <sha256 of the component> guest/prebuilt/atoll-guest.wasm
 //! tool rustc: rustc 1.96.0 (ac68faa20 2026-05-25)
 //! input <sha256> guest/src/lib.rs
 //! ```
@@ -18,13 +18,16 @@ use std::{fs, io};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-/// The component's path below the project's root.
+/// The path of the component for Atoll's own host, below the project's root.
 pub const COMPONENT: &str = "guest/prebuilt/atoll-guest.wasm";
+
+/// The path of the one for other hosts, which imports WASI only.
+pub const WASI_HTTP: &str = "guest/prebuilt/atoll-wasi-http.wasm";
 
 /// The stamp's path below the project's root.
 pub const STAMP: &str = "guest/prebuilt/stamp.txt";
 
-/// Everything that decides the component's bytes but the compilers: files, and folders taken whole.
+/// Everything that decides the components' bytes but the compilers: files, and folders taken whole.
 /// The last four are the recipe: the flags and the versions of the tools that wrap the module.
 const INPUTS: &[&str] = &[
     "guest/Cargo.toml",
@@ -37,32 +40,32 @@ const INPUTS: &[&str] = &[
     "xtask/src/guest/recipe.rs",
 ];
 
-/// What the component was built from and with.
+/// What the components were built from and with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stamp {
-    /// SHA-256 of the component, in hex: ties the stamp to the file beside it.
-    pub component: String,
+    /// Path below the root → SHA-256 of the component, in hex: ties the stamp to the files beside it.
+    pub components: BTreeMap<String, String>,
     /// Name → version of each tool: tells a difference made by the sources from one made by a compiler.
     pub tools: BTreeMap<String, String>,
     /// Path below the root, with `/`, → SHA-256 in hex: one per input, so that a stale one can be named.
     pub inputs: BTreeMap<String, String>,
 }
 
-/// Why the committed component is not the one that the sources make.
+/// Why the committed components are not those that the sources make.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum Stale {
     /// The file differs from the one that was built.
-    #[error("`{0}` was changed after `{COMPONENT}` was built; run `cargo xtask guest`")]
+    #[error("`{0}` was changed after the guest was built; run `cargo xtask guest`")]
     Changed(String),
-    /// The file did not exist when the component was built.
-    #[error("`{0}` was added after `{COMPONENT}` was built; run `cargo xtask guest`")]
+    /// The file did not exist when they were built.
+    #[error("`{0}` was added after the guest was built; run `cargo xtask guest`")]
     Added(String),
-    /// The file existed when the component was built.
-    #[error("`{0}` was removed after `{COMPONENT}` was built; run `cargo xtask guest`")]
+    /// The file existed when they were built.
+    #[error("`{0}` was removed after the guest was built; run `cargo xtask guest`")]
     Removed(String),
     /// The component is not the one that the stamp was written for.
-    #[error("`{COMPONENT}` is not the file that `{STAMP}` was written for; run `cargo xtask guest`")]
-    Component,
+    #[error("`{0}` is not the file that `{STAMP}` was written for; run `cargo xtask guest`")]
+    Component(String),
 }
 
 /// Why a stamp could not be computed or read.
@@ -106,7 +109,7 @@ pub fn read(root: &Path) -> Result<Stamp, StampError> {
     Stamp::parse(&text)
 }
 
-/// What makes the committed component stale; empty when it is fresh. The tools' versions take no part: a
+/// What makes the committed components stale; empty when they are fresh. The tools' versions take no part: a
 /// component is not stale because another machine has a newer compiler.
 ///
 /// # Errors
@@ -114,10 +117,12 @@ pub fn read(root: &Path) -> Result<Stamp, StampError> {
 pub fn stale(root: &Path) -> Result<Vec<Stale>, StampError> {
     let stamp = read(root)?;
     let mut stale = compare(&stamp.inputs, &inputs(root)?);
-    let path = root.join(COMPONENT);
-    let component = fs::read(&path).map_err(|source| StampError::Read { path, source })?;
-    if hash(&component) != stamp.component {
-        stale.push(Stale::Component);
+    for name in [COMPONENT, WASI_HTTP] {
+        let path = root.join(name);
+        let component = fs::read(&path).map_err(|source| StampError::Read { path, source })?;
+        if stamp.components.get(name) != Some(&hash(&component)) {
+            stale.push(Stale::Component(name.to_owned()));
+        }
     }
     Ok(stale)
 }
@@ -154,9 +159,11 @@ impl Stamp {
     #[must_use]
     pub fn to_text(&self) -> String {
         let mut text = String::from(
-            "# What atoll-guest.wasm was built from and with. Written by `cargo xtask guest`.\n",
+            "# What the components here were built from and with. Written by `cargo xtask guest`.\n",
         );
-        text.push_str(&format!("component {}\n", self.component));
+        for (path, hash) in &self.components {
+            text.push_str(&format!("component {hash} {path}\n"));
+        }
         for (name, version) in &self.tools {
             text.push_str(&format!("tool {name}: {version}\n"));
         }
@@ -184,7 +191,10 @@ impl Stamp {
     fn take(&mut self, line: &str) -> Option<()> {
         let (kind, rest) = line.split_once(' ')?;
         match kind {
-            "component" => self.component = rest.to_owned(),
+            "component" => {
+                let (hash, path) = rest.split_once(' ')?;
+                self.components.insert(path.to_owned(), hash.to_owned());
+            }
             "tool" => {
                 let (name, version) = rest.split_once(": ")?;
                 self.tools.insert(name.to_owned(), version.to_owned());

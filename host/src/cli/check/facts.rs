@@ -40,18 +40,22 @@ pub(super) struct Found {
 pub(super) struct Facts {
     /// The strings that it requires.
     pub(super) requires: Vec<Found>,
+    /// Those that it may require, and goes on without: as in `pcall(require, "./x")`.
+    pub(super) attempts: Vec<Found>,
+    /// What it requires by strings that are made as it runs.
+    pub(super) computed: Vec<Found>,
     /// Names of options that there are not.
     pub(super) options: Vec<Found>,
 }
 
 /// The facts of a text that is Luau; none where full_moon does not follow.
-pub(super) fn of(text: &[u8], api: &Arc<Api>) -> Facts {
+pub(super) fn of(text: &[u8], api: &Arc<Api>) -> Option<Facts> {
     let api = api.clone();
     let facts = aside(text, move |text| {
         let parsed = full_moon::parse_fallible(text, LuaVersion::luau());
         parsed.errors().is_empty().then(|| facts(parsed.ast(), &api))
     });
-    facts.flatten().unwrap_or_default()
+    facts.flatten()
 }
 
 /// What is wrong with a text that is not Luau, in the order of the text.

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 /// A script to begin with.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Start {
+pub(in crate::cli) struct Start {
     /// As the user would type it.
-    pub(super) path: PathBuf,
+    pub(in crate::cli) path: PathBuf,
     /// The folder that it was found in, where it was not named itself.
-    pub(super) folder: Option<PathBuf>,
+    pub(in crate::cli) folder: Option<PathBuf>,
 }
 
 /// The script, or the scripts in the folder and below, by their paths. Links to folders are not followed.
@@ -17,7 +17,7 @@ pub(super) struct Start {
 /// # Errors
 ///
 /// What cannot be read, or that there is nothing.
-pub(super) fn starts(path: &Path) -> Result<Vec<Start>, String> {
+pub(in crate::cli) fn starts(path: &Path) -> Result<Vec<Start>, String> {
     if !path.is_dir() {
         let path = path.to_owned();
         return Ok(vec![Start { path, folder: None }]);

@@ -85,6 +85,8 @@ pub(super) fn column(text: &[u8], line: usize, message: &str, hint: Option<usize
 pub(super) struct Report {
     format: Format,
     is_empty: bool,
+    /// Whether it is no result but what is in the way of one.
+    is_aside: bool,
 }
 
 impl Report {
@@ -92,7 +94,21 @@ impl Report {
         Report {
             format,
             is_empty: true,
+            is_aside: false,
         }
+    }
+
+    /// One that goes to standard error, for people.
+    pub(super) fn aside() -> Report {
+        Report {
+            is_aside: true,
+            ..Report::new(Format::Text)
+        }
+    }
+
+    /// Tells what is no mistake, and may be one.
+    pub(super) fn note(&self, finding: &Finding, text: &[u8]) {
+        self.write(&in_words("note", finding, text));
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -103,23 +119,30 @@ impl Report {
     pub(super) fn tell(&mut self, finding: &Finding, text: &[u8]) {
         self.is_empty = false;
         let told = match self.format {
-            Format::Text => in_words(finding, text),
+            Format::Text => in_words("error", finding, text),
             // Numbers and texts can always be written.
             Format::Json => serde_json::to_string(finding).unwrap_or_default(),
         };
-        say(format!("{told}\n"));
+        self.write(&told);
+    }
+
+    fn write(&self, told: &str) {
+        match self.is_aside {
+            true => eprintln!("{told}"),
+            false => say(format!("{told}\n")),
+        }
     }
 }
 
-/// `path:line:column: error: message`, and the line of source below, with a mark under the column.
-fn in_words(finding: &Finding, text: &[u8]) -> String {
+/// `path:line:column: kind: message`, and the line of source below, with a mark under the column.
+fn in_words(kind: &str, finding: &Finding, text: &[u8]) -> String {
     let place: String = [finding.line, finding.column]
         .iter()
         .flatten()
         .map(|number| format!(":{number}"))
         .collect();
     let mut told = format!(
-        "{}{place}: error: {}",
+        "{}{place}: {kind}: {}",
         plain(&finding.path),
         plain(&finding.message)
     );
@@ -162,14 +185,17 @@ mod tests {
         let finding = Finding::at("a.luau", text, byte, "too much".to_owned());
         assert_eq!((finding.line, finding.column), (Some(2), Some(15)));
         assert_eq!(
-            in_words(&finding, text),
+            in_words("error", &finding, text),
             "a.luau:2:15: error: too much\n  2 |  print('é', x y)\n    |               ^"
         );
         let at_end = Finding::at("a.luau", text, 1000, "end".to_owned());
         assert_eq!((at_end.line, at_end.column), (Some(3), Some(1)));
-        assert_eq!(in_words(&at_end, text), "a.luau:3:1: error: end\n  3 |\n    | ^");
         assert_eq!(
-            in_words(&Finding::of_file("a.luau", "all"), text),
+            in_words("error", &at_end, text),
+            "a.luau:3:1: error: end\n  3 |\n    | ^"
+        );
+        assert_eq!(
+            in_words("error", &Finding::of_file("a.luau", "all"), text),
             "a.luau: error: all"
         );
     }
@@ -223,7 +249,7 @@ mod tests {
     #[test]
     fn nothing_that_a_terminal_obeys() {
         let finding = Finding::at("\u{1b}[31m.luau", b"\x1b]0;x\x07", 0, "\u{9b}2J".to_owned());
-        let told = in_words(&finding, b"\x1b]0;x\x07");
+        let told = in_words("error", &finding, b"\x1b]0;x\x07");
         assert!(
             told.chars().all(|letter| letter == '\n' || !letter.is_control()),
             "{told:?}"

@@ -1,7 +1,10 @@
 //! Goes through a text: which strings it requires, and which options it gives to calls. Called by `facts`.
 
-use full_moon::ast::{self, Call, Expression, Field, FunctionArgs, Index, Prefix, Suffix, TableConstructor};
-use full_moon::tokenizer::{StringLiteralQuoteType, TokenReference, TokenType};
+use full_moon::ast::{
+    self, Call, Expression, Field, FunctionArgs, Index, Prefix, Suffix, TableConstructor, Var,
+};
+use full_moon::node::Node;
+use full_moon::tokenizer::{Position, StringLiteralQuoteType, TokenReference, TokenType};
 use full_moon::visitors::Visitor;
 
 use super::api::Api;
@@ -32,10 +35,24 @@ impl<'a> Walk<'a> {
         let Prefix::Name(name) = prefix else { return };
         let name = name.token().to_string();
         let Some(first) = suffixes.next() else { return };
-        if !self.names.has_own("require")
-            && let Some((text, token)) = required(prefix, first)
-        {
-            self.facts.requires.push(found(token, text));
+        if name == "require" {
+            match (required(prefix, first), self.names.has_own("require")) {
+                (Some((text, token)), false) => self.facts.requires.push(found(token, text)),
+                (Some((text, token)), true) => self.facts.attempts.push(found(token, text)),
+                (None, false) => self.facts.computed.extend(argument(first, 0).map(computed)),
+                (None, true) => {}
+            }
+            return;
+        }
+        if name == "pcall" && argument(first, 0).is_some_and(is_require) {
+            match argument(first, 1) {
+                Some(Expression::String(token)) => {
+                    let text = literal(token);
+                    self.facts.attempts.extend(text.map(|text| found(token, text)));
+                }
+                Some(wanted) => self.facts.computed.push(computed(wanted)),
+                None => {}
+            }
             return;
         }
         let (Some(library), Suffix::Index(Index::Dot { name: function, .. })) =
@@ -129,6 +146,30 @@ pub(super) fn required<'a>(prefix: &Prefix, first: &'a Suffix) -> Option<(String
         _ => return None,
     };
     Some((literal(token)?, token))
+}
+
+/// What is given to a call at the place, between brackets.
+fn argument(call: &Suffix, place: usize) -> Option<&Expression> {
+    let Suffix::Call(Call::AnonymousCall(arguments)) = call else {
+        return None;
+    };
+    match &**arguments {
+        FunctionArgs::Parentheses { arguments, .. } => arguments.iter().nth(place),
+        _ => None,
+    }
+}
+
+fn is_require(expression: &Expression) -> bool {
+    matches!(expression, Expression::Var(Var::Name(name)) if name.token().to_string() == "require")
+}
+
+/// A string that is known only when the script runs.
+fn computed(wanted: &Expression) -> Found {
+    let place = |at: Option<Position>| at.map_or(0, |at| at.bytes());
+    Found {
+        bytes: place(wanted.start_position())..place(wanted.end_position()),
+        text: wanted.to_string().trim().to_owned(),
+    }
 }
 
 /// The argument at the place, where it is a table that is written there.

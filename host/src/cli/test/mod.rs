@@ -31,6 +31,7 @@ use self::runner::Suite;
 use self::tap::Tap;
 use super::signals::Signals;
 use super::{Exit, ReporterKind, TestArgs, fail, say, usage};
+use crate::cli::apps;
 use crate::cli::run;
 use crate::config::Config;
 
@@ -49,6 +50,15 @@ pub(super) fn run(mut args: TestArgs) -> Exit {
         Ok(files) => files,
         Err(error) => return usage(&error.to_string()),
     };
+    if let Some(app) = files.iter().find(|file| apps::is_at(file)) {
+        return fail(
+            Exit::Usage,
+            &format!(
+                "{} is WebAssembly, and no file of tests: test the sources, before an app is built of them",
+                app.display()
+            ),
+        );
+    }
     let jobs = args
         .jobs
         .map(usize::from)

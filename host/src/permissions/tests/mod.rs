@@ -1,5 +1,5 @@
 //! Tables of rules and decisions, by file: `rules` (parsing, printing), `addresses` (classes, unwrapping),
-//! `outgoing`, `refusals` and `listening` (decisions), `bypasses` (ways around them that must stay closed).
+//! `outgoing`, `refusals` and `listening` (decisions), `wishes`, `bypasses` (ways around them that must stay closed).
 //! `properties` compares the code with a `model` of the design (which has its addresses from `registry`) over random
 //! `cases`.
 
@@ -13,6 +13,7 @@ mod properties;
 mod refusals;
 mod registry;
 mod rules;
+mod wishes;
 
 use std::net::IpAddr;
 

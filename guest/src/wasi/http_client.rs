@@ -1,0 +1,212 @@
+//! Outgoing HTTP requests, by `wasi:http/outgoing-handler`: the host decides where to.
+//!
+//! Content is not decoded, and nothing that would be encoded is asked for.
+
+use std::pin::pin;
+
+use futures_util::future::{Either, select};
+use url::Url;
+use wasip2::http::outgoing_handler;
+use wasip2::http::types::{IncomingResponse, Method, OutgoingRequest, RequestOptions, Scheme};
+
+use super::body::{self, IncomingBody, Patience};
+use super::redirect::{self, Hop};
+use super::types::{Body, ErrorCode, Header};
+use super::{app, executor, fields, timer, words};
+
+/// Nanoseconds that the host has beyond the script's time, so that it is the script's that is told.
+const GRACE: u64 = 1_000_000_000;
+
+/// One request, as the script asks for it.
+pub(crate) struct Request {
+    /// A token.
+    pub(crate) method: String,
+    /// An absolute URL.
+    pub(crate) url: String,
+    /// The script's fields.
+    pub(crate) headers: Vec<Header>,
+    /// Sent whole.
+    pub(crate) content: Vec<u8>,
+    /// At most ten.
+    pub(crate) follow_redirects: bool,
+    /// Nanoseconds for everything; with `stream` up to the head, and for each piece.
+    pub(crate) timeout: u64,
+    /// Bytes of content that the response may have.
+    pub(crate) max_body_size: u64,
+    /// Whether the script wants content that is decoded.
+    #[allow(dead_code, reason = "content comes as the peer sends it")]
+    pub(crate) decompress: bool,
+    /// Whether the response is wanted as soon as its head is there.
+    pub(crate) stream: bool,
+    /// PEM: certificates to trust beside the usual ones.
+    pub(crate) authorities: Option<String>,
+}
+
+/// One response.
+pub(crate) struct Response {
+    /// 100 to 599.
+    pub(crate) status: u16,
+    /// Always empty: WASI does not say.
+    pub(crate) reason: String,
+    /// Names in lower case.
+    pub(crate) headers: Vec<Header>,
+    /// Never there.
+    pub(crate) raw_headers: Option<Vec<Header>>,
+    /// Read until its end.
+    pub(crate) body: Body,
+}
+
+/// Sends the request and waits for the response's head.
+pub(crate) async fn send(request: Request) -> Result<Response, ErrorCode> {
+    if app::is_building() {
+        return Err(ErrorCode::NotSupported(
+            "net.request does not work while the component is built; call it in the request handler"
+                .to_owned(),
+        ));
+    }
+    if request.authorities.is_some() {
+        return Err(ErrorCode::NotSupported(
+            "net.request: the field 'tls'; whom to trust is the host's to say".to_owned(),
+        ));
+    }
+    let timeout = request.timeout;
+    let deadline = timer::ahead(timeout);
+    let exchange = pin!(follow(request, deadline));
+    let Some(end) = deadline else {
+        return exchange.await;
+    };
+    match select(exchange, pin!(timer::sleep_until(end))).await {
+        Either::Left((outcome, _)) => outcome,
+        Either::Right(_) => Err(ErrorCode::Timeout(format!(
+            "no whole response within {:?}",
+            std::time::Duration::from_nanos(timeout)
+        ))),
+    }
+}
+
+async fn follow(request: Request, deadline: Option<u64>) -> Result<Response, ErrorCode> {
+    let mut hop = Hop {
+        url: parse(&request.url)?,
+        method: request.method,
+        headers: request.headers,
+        content: request.content,
+    };
+    for _ in 0..=redirect::MOST {
+        let response = exchange(&hop, request.timeout).await?;
+        let (status, headers) = (response.status(), fields::to_headers(&response.headers()));
+        if request.follow_redirects && hop.follow(status, &headers)? {
+            continue;
+        }
+        let announced = crate::net::stated_length(&headers);
+        if announced.is_some_and(|length| length > request.max_body_size) {
+            return Err(body::too_large(request.max_body_size));
+        }
+        let patience = match request.stream {
+            true => Patience::EachPiece(request.timeout),
+            false => Patience::Until(deadline),
+        };
+        let content = response
+            .consume()
+            .map_err(|()| ErrorCode::InvalidResponse("the host gave away the content".to_owned()))?;
+        return Ok(Response {
+            status,
+            reason: String::new(),
+            headers,
+            raw_headers: None,
+            body: Body::Pieces(IncomingBody::new(content, request.max_body_size, patience)?),
+        });
+    }
+    Err(ErrorCode::TooManyRedirects)
+}
+
+/// One request and the head of its response.
+async fn exchange(hop: &Hop, timeout: u64) -> Result<IncomingResponse, ErrorCode> {
+    let refused =
+        |part: &str| ErrorCode::InvalidUrl(format!("the host does not take the {part} of {}", hop.url));
+    let has_length = !hop.content.is_empty() || matches!(hop.method.as_str(), "POST" | "PUT" | "PATCH");
+    let length = Some(hop.content.len()).filter(|_| has_length);
+    let headers = fields::of_request(&hop.headers, length).map_err(ErrorCode::InvalidUrl)?;
+    let request = OutgoingRequest::new(headers);
+    request
+        .set_method(&method(&hop.method))
+        .map_err(|()| refused("method"))?;
+    let scheme = match hop.url.scheme() {
+        "https" => Scheme::Https,
+        _ => Scheme::Http,
+    };
+    request
+        .set_scheme(Some(&scheme))
+        .map_err(|()| refused("scheme"))?;
+    request
+        .set_authority(Some(hop.url.authority()))
+        .map_err(|()| refused("authority"))?;
+    let path = match hop.url.query() {
+        Some(query) => format!("{}?{query}", hop.url.path()),
+        None => hop.url.path().to_owned(),
+    };
+    request
+        .set_path_with_query(Some(&path))
+        .map_err(|()| refused("path"))?;
+    let content = request.body().map_err(|()| refused("content"))?;
+    let failed = |error| words::of(hop.url.as_str(), error);
+    let coming = outgoing_handler::handle(request, Some(options(timeout))).map_err(failed)?;
+    // Where the peer has gone, or answers without listening, the response says so.
+    let _ = body::send(content, &hop.content).await;
+    executor::ready(coming.subscribe()).await;
+    match coming.get() {
+        Some(Ok(Ok(response))) => Ok(response),
+        Some(Ok(Err(error))) => Err(failed(error)),
+        Some(Err(())) | None => Err(ErrorCode::ConnectionClosed),
+    }
+}
+
+/// The time, for hosts that keep one of their own: not every host takes each.
+fn options(timeout: u64) -> RequestOptions {
+    let options = RequestOptions::new();
+    let timeout = timeout.saturating_add(GRACE);
+    let _ = options.set_connect_timeout(Some(timeout));
+    let _ = options.set_first_byte_timeout(Some(timeout));
+    let _ = options.set_between_bytes_timeout(Some(timeout));
+    options
+}
+
+/// A URL that can be asked for, with nothing in it that two readers could read differently.
+fn parse(text: &str) -> Result<Url, ErrorCode> {
+    if let Some(odd) = text.chars().find(|c| c.is_control() || matches!(c, ' ' | '\\')) {
+        return Err(ErrorCode::InvalidUrl(format!(
+            "{odd:?} in {text:?}; percent-encode it"
+        )));
+    }
+    let url = Url::parse(text).map_err(|error| {
+        let problem = match error {
+            url::ParseError::EmptyHost => "missing host".to_owned(),
+            other => other.to_string(),
+        };
+        ErrorCode::InvalidUrl(format!("{problem} in {text:?}"))
+    })?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(ErrorCode::UnsupportedScheme(format!(
+            "{:?}; use http or https",
+            url.scheme()
+        )));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(ErrorCode::InvalidUrl(
+            "a user name in the URL; send an `authorization` header instead".to_owned(),
+        ));
+    }
+    Ok(url)
+}
+
+/// The method, in capitals where it is one of those that everybody means so (WHATWG Fetch, "normalize a method").
+fn method(text: &str) -> Method {
+    match text.to_ascii_uppercase().as_str() {
+        "DELETE" => Method::Delete,
+        "GET" => Method::Get,
+        "HEAD" => Method::Head,
+        "OPTIONS" => Method::Options,
+        "POST" => Method::Post,
+        "PUT" => Method::Put,
+        _ => Method::Other(text.to_owned()),
+    }
+}

@@ -1,0 +1,85 @@
+//! `atoll build`: puts a script and its modules into one component.
+//!
+//! What a component holds is collected and checked here, whatever it is for (`check::closure`, `include`, `package`); what is made
+//! of it is the target's.
+
+mod compile;
+mod include;
+mod package;
+mod wasi_http;
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use bytes::Bytes;
+
+use self::compile::Compiler;
+use self::package::Package;
+use super::check::{Closure, closure};
+use super::{BuildArgs, Exit, Target, fail};
+use crate::app::{self, App, CONTRACT};
+use crate::project::Files;
+use crate::runtime::GUEST;
+
+/// Builds the app, and says nothing where all is well.
+pub(super) fn run(args: BuildArgs) -> Exit {
+    match build(args) {
+        Ok(()) => Exit::Done,
+        Err(exit) => exit,
+    }
+}
+
+fn build(args: BuildArgs) -> Result<(), Exit> {
+    let (script, output) = (args.script.clone(), args.output.clone());
+    // Before anything takes time.
+    check_output(&output)?;
+    let included = include::expand(&args.include).map_err(|problem| super::usage(&problem))?;
+    let compiler = Compiler::new()?;
+    let Closure { mut files, root } = closure(&script, &included, compiler.runtime(), compiler.executor())?;
+    let package = Package::of(&args, &root).map_err(|problem| super::usage(&problem))?;
+    if args.strip {
+        files = compiler.strip(files)?;
+    }
+    let component = match args.target {
+        Target::Atoll => atoll(package, files).map_err(|problem| fail(Exit::Failed, &problem))?,
+        Target::WasiHttp => wasi_http::component(&files, args.limits, compiler.executor())?,
+    };
+    std::fs::write(&output, component).map_err(|error| unwritten(&output, &error))
+}
+
+/// An app for `atoll run`.
+fn atoll(package: Package, files: Files) -> Result<Vec<u8>, String> {
+    let app = App {
+        name: package.name,
+        version: package.version,
+        contract: CONTRACT.to_owned(),
+        atoll: env!("CARGO_PKG_VERSION").to_owned(),
+        wishes: package.wishes,
+        files,
+        guest: Bytes::from_static(GUEST),
+    };
+    app.write()
+}
+
+/// Whether the app may be written there: over another one, but not over a script.
+fn check_output(output: &Path) -> Result<(), Exit> {
+    match std::fs::read(output) {
+        Ok(found) if found.is_empty() || app::is_wasm(&found) => Ok(()),
+        Ok(_) => Err(fail(
+            Exit::Usage,
+            &format!(
+                "{} is there and is no WebAssembly, so it stays as it is; choose another name with -o",
+                output.display()
+            ),
+        )),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(unwritten(output, &error)),
+    }
+}
+
+fn unwritten(output: &Path, error: &std::io::Error) -> Exit {
+    fail(
+        Exit::Failed,
+        &format!("cannot write the app {}: {error}", output.display()),
+    )
+}

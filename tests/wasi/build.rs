@@ -1,0 +1,119 @@
+//! Building components: the one that the other tests host, and scripts that no component can be made of.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use libtest_mimic::{Failed, Trial};
+use wasmtime::component::Component;
+
+use super::host::compile;
+use crate::harness::child::{Atoll, Finished, scratch};
+use crate::harness::{root, trials};
+
+/// The tests of this file.
+pub(super) fn trials() -> Vec<Trial> {
+    trials![
+        a_script_without_a_server_is_no_component,
+        a_script_that_waits_too_early_is_no_component,
+        a_script_that_fails_is_no_component,
+    ]
+}
+
+/// A component that was built once for all tests, and what its script said meanwhile.
+pub(super) struct Built {
+    /// Its file.
+    pub(super) path: PathBuf,
+    /// It, compiled.
+    pub(super) component: Component,
+    /// What the script printed.
+    pub(super) out: String,
+    /// What stood on standard error.
+    pub(super) err: String,
+}
+
+/// The component of the script in `tests/wasi/app`.
+pub(super) fn built() -> Result<&'static Built, Failed> {
+    static BUILT: OnceLock<Result<Built, String>> = OnceLock::new();
+    let build = || {
+        let path = scratch().join("wasi.wasm");
+        let finished = build(&root().join("tests/wasi/app"), &path)?;
+        finished.expect_code(0)?;
+        Ok::<_, Failed>(Built {
+            component: compile(&path)?,
+            out: text(&finished.stdout),
+            err: text(&finished.stderr),
+            path,
+        })
+    };
+    let built = BUILT.get_or_init(|| build().map_err(|error| error.message().unwrap_or_default().to_owned()));
+    built.as_ref().map_err(Failed::from)
+}
+
+/// `atoll build` of the `main.luau` in a folder.
+fn build(folder: &Path, to: &Path) -> Result<Finished, Failed> {
+    // The time is more than a start takes that waits for nothing.
+    let words = [
+        "build",
+        "main.luau",
+        "--target",
+        "wasi-http",
+        "--timeout",
+        "1",
+        "-o",
+    ];
+    let words = words.map(Path::new).into_iter().chain([to]);
+    Atoll::new(folder, words)
+        .time_limit(Duration::from_secs(300))
+        .finish()
+}
+
+/// The same for a script of this text, which is to be refused: what stood on its streams.
+fn refused(name: &str, source: &str) -> Result<(String, String), Failed> {
+    let folder = scratch().join("scripts").join(name);
+    std::fs::create_dir_all(&folder)?;
+    std::fs::write(folder.join("main.luau"), source)?;
+    let output = folder.join("app.wasm");
+    if output.exists() {
+        std::fs::remove_file(&output)?;
+    }
+    let finished = build(&folder, &output)?;
+    finished.expect_code(1)?;
+    assert!(!output.exists(), "a component was written");
+    Ok((text(&finished.stdout), text(&finished.stderr)))
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn a_script_without_a_server_is_no_component() -> Result<(), Failed> {
+    let (out, err) = refused("wasi_without_server", "print('done')")?;
+    assert_eq!(out, "done\n");
+    assert_eq!(
+        err,
+        "error: the script has no server: a component of the target wasi-http answers requests, so call net.serve\n"
+    );
+    Ok(())
+}
+
+fn a_script_that_waits_too_early_is_no_component() -> Result<(), Failed> {
+    let source = "net.serve({ port = 0, request = print }) while true do task.wait(1) end";
+    let (_, told) = refused("wasi_waits", source)?;
+    assert!(told.contains("still waits 1s after its start"), "{told}");
+    Ok(())
+}
+
+fn a_script_that_fails_is_no_component() -> Result<(), Failed> {
+    let (_, told) = refused("wasi_fails", "local t\nprint(t.x)")?;
+    assert!(
+        told.contains("main.luau:2:9: attempt to index nil with 'x'"),
+        "{told}"
+    );
+    assert!(told.contains("t is nil"), "{told}");
+    let (_, told) = refused("wasi_syntax", "local = 1")?;
+    assert!(told.contains("main.luau:1:7: "), "{told}");
+    let (_, told) = refused("wasi_exits", "process.exit(0)")?;
+    assert!(told.contains("the script's start broke down"), "{told}");
+    Ok(())
+}
