@@ -145,7 +145,7 @@ impl Script {
     }
 
     /// Gives the script files to require, in place of those that it has. Its name counts as its path among them: what
-    /// `jobs/main.luau` calls `./x` is `jobs/x.luau`.
+    /// `jobs/main.luau` calls `./x` is `jobs/x.luau`. An [app](Script::from_app) has its own.
     pub fn modules(self, modules: Modules) -> Script {
         Script {
             modules,
