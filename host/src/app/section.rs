@@ -123,7 +123,10 @@ fn find(bytes: &[u8]) -> Result<Place, AppError> {
         };
         at += consumed;
         match payload {
-            Payload::Version { encoding, .. } if encoding == Encoding::Module => {
+            Payload::Version {
+                encoding: Encoding::Module,
+                ..
+            } => {
                 return Err(AppError::Module);
             }
             // The parser goes on behind them.

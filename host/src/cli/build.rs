@@ -16,8 +16,8 @@ use bytes::Bytes;
 use self::compile::Compiler;
 use self::package::Package;
 use super::check::{Closure, closure};
-use super::{BuildArgs, Exit, Target, fail};
-use crate::app::{self, App, CONTRACT};
+use super::{BuildArgs, Exit, Target, apps, fail};
+use crate::app::{App, CONTRACT};
 use crate::project::Files;
 use crate::runtime::GUEST;
 
@@ -63,18 +63,19 @@ fn atoll(package: Package, files: Files) -> Result<Vec<u8>, String> {
 
 /// Whether the app may be written there: over another one, but not over a script.
 fn check_output(output: &Path) -> Result<(), Exit> {
-    match std::fs::read(output) {
-        Ok(found) if found.is_empty() || app::is_wasm(&found) => Ok(()),
-        Ok(_) => Err(fail(
-            Exit::Usage,
-            &format!(
-                "{} is there and is no WebAssembly, so it stays as it is; choose another name with -o",
-                output.display()
-            ),
-        )),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(unwritten(output, &error)),
+    let found = match std::fs::metadata(output) {
+        Ok(found) => found,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(unwritten(output, &error)),
+    };
+    if !found.is_file() || found.len() == 0 || apps::is_at(output) {
+        return Ok(());
     }
+    let message = format!(
+        "{} is there and is no WebAssembly, so it stays as it is; choose another name with -o",
+        output.display()
+    );
+    Err(fail(Exit::Usage, &message))
 }
 
 fn unwritten(output: &Path, error: &std::io::Error) -> Exit {

@@ -230,10 +230,11 @@ impl<'a> Check<'a> {
                 "{wanted:?} is the main script ({name}), which is no module"
             ));
         }
+        // Before it counts as checked: another require may ask for what an attempt goes on without.
+        let text = rules.read(&path)?;
         if !self.is_new(Path::new(&name)) {
             return Ok(None);
         }
-        let text = rules.read(&path)?;
         Ok(Some(Text { path, name, text }))
     }
 

@@ -114,12 +114,25 @@ impl NetRule {
                 (Hosts::Addresses(Addresses::Public | Addresses::Any), Hosts::Under(apex)) => {
                     !apex.is_localhost()
                 }
+                // It opens the addresses, and not the name.
+                (Hosts::Addresses(Addresses::Private), Hosts::Addresses(Addresses::Localhost)) => {
+                    read == Reading::Denies
+                }
                 (Hosts::Addresses(own), Hosts::Addresses(other)) => match read {
                     Reading::Allows => own.cover_all(*other, Addresses::open),
                     Reading::Denies => own.cover_all(*other, Addresses::contain),
                 },
                 _ => false,
             }
+    }
+
+    /// Whether it is about one address, which nothing but its own literal opens.
+    pub(super) fn is_metadata(&self) -> bool {
+        let Hosts::Addresses(Addresses::One(address)) = self.hosts else {
+            return false;
+        };
+        let mut reached = special::Reach::of(address).addresses();
+        reached.any(|address| special::class(address) == special::Class::Metadata)
     }
 }
 

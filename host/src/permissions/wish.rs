@@ -29,8 +29,7 @@ impl Permissions {
             &self.allow_net,
             &self.deny_net,
             "--deny-net",
-            // It opens metadata addresses no more than `*` does.
-            self.allow_all,
+            self.allow_all && !wish.is_metadata(),
             |own, other, read| own.covers(other, read),
         )
     }

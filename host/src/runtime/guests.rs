@@ -49,11 +49,11 @@ impl Guests {
     ///
     /// Cancel safety: what was compiled is lost.
     pub(super) async fn of(&self, brought: Option<&Bytes>) -> Result<ScriptPre<State>, RunError> {
-        let Some(bytes) = brought.filter(|bytes| **bytes != self.own.bytes) else {
+        let Some(bytes) = brought.filter(|bytes| !is_same(bytes, &self.own.bytes)) else {
             return Ok(self.own.compiled.clone());
         };
         let mut others = self.others.lock().await;
-        if let Some(at) = others.iter().position(|guest| guest.bytes == *bytes) {
+        if let Some(at) = others.iter().position(|guest| is_same(&guest.bytes, bytes)) {
             let guest = others.remove(at);
             let compiled = guest.compiled.clone();
             others.push(guest);
@@ -74,6 +74,11 @@ impl Guests {
         });
         Ok(compiled)
     }
+}
+
+/// Whether both are the same bytes. Those of a script that runs again are in the same place.
+fn is_same(one: &Bytes, other: &Bytes) -> bool {
+    one.as_ptr() == other.as_ptr() && one.len() == other.len() || one == other
 }
 
 /// Compiles a guest and links all that it may import: our own interfaces, and of WASI what its libc needs to

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::GUEST;
 use crate::app::{self, App, AppError};
 use crate::bindings::generated::Mode;
 use crate::diagnostics::{Diagnostic, Excerpt, Sources, Style, excerpts_of_error, excerpts_of_syntax};
@@ -66,6 +67,11 @@ impl Script {
     pub fn from_app(bytes: impl Into<Vec<u8>>) -> Result<Script, AppError> {
         let App { files, guest, .. } = App::read(bytes.into())?;
         let source = files.texts.get(&files.main).cloned().unwrap_or_default();
+        // Most bring the one that is here already.
+        let guest = match guest == GUEST {
+            true => Bytes::from_static(GUEST),
+            false => guest,
+        };
         Ok(Script {
             source,
             path: files.main.clone(),
@@ -139,7 +145,7 @@ impl Script {
     }
 
     /// Gives the script files to require, in place of those that it has. Its name counts as its path among them: what
-    /// `jobs/main.luau` calls `./x` is `jobs/x.luau`.
+    /// `jobs/main.luau` calls `./x` is `jobs/x.luau`. An [app](Script::from_app) has its own.
     pub fn modules(self, modules: Modules) -> Script {
         Script {
             modules,

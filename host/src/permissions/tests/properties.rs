@@ -19,7 +19,7 @@ use crate::permissions::{
     decide_listen, decide_name, listen_allowed_by,
 };
 
-fn config() -> ProptestConfig {
+pub(super) fn config() -> ProptestConfig {
     let given = ProptestConfig::default();
     ProptestConfig {
         cases: given.cases.saturating_mul(8),
@@ -32,21 +32,21 @@ fn config() -> ProptestConfig {
     }
 }
 
-fn net(rules: &[Rule]) -> Vec<NetRule> {
+pub(super) fn net(rules: &[Rule]) -> Vec<NetRule> {
     rules
         .iter()
         .map(|rule| rule.text().parse().expect("a rule"))
         .collect()
 }
 
-fn listen(rules: &[Rule]) -> Vec<ListenRule> {
+pub(super) fn listen(rules: &[Rule]) -> Vec<ListenRule> {
     rules
         .iter()
         .map(|rule| rule.text().parse().expect("a rule"))
         .collect()
 }
 
-fn net_permissions(policy: &Policy) -> Permissions {
+pub(super) fn net_permissions(policy: &Policy) -> Permissions {
     let permissions = Permissions::none()
         .allow_net(net(&policy.allow))
         .deny_net(net(&policy.deny));
@@ -57,7 +57,7 @@ fn net_permissions(policy: &Policy) -> Permissions {
     }
 }
 
-fn listen_permissions(policy: &Policy) -> Permissions {
+pub(super) fn listen_permissions(policy: &Policy) -> Permissions {
     let permissions = Permissions::none()
         .allow_listen(listen(&policy.allow))
         .deny_listen(listen(&policy.deny));
@@ -89,11 +89,11 @@ fn ask(permissions: &Permissions, target: &Target, answer: std::net::IpAddr) -> 
     decide_addr(permissions, &pass, answer).map(|granted| granted.socket_addr())
 }
 
-fn ask_case(case: &Case, policy: &Policy) -> Option<SocketAddr> {
+pub(super) fn ask_case(case: &Case, policy: &Policy) -> Option<SocketAddr> {
     ask(&net_permissions(policy), &plain(&case.target), case.answer).ok()
 }
 
-fn ask_listen(asked: SocketAddr, policy: &Policy) -> Option<SocketAddr> {
+pub(super) fn ask_listen(asked: SocketAddr, policy: &Policy) -> Option<SocketAddr> {
     decide_listen(&listen_permissions(policy), asked)
         .map(|granted| granted.socket_addr())
         .ok()

@@ -1,8 +1,12 @@
 //! What becomes of wishes.
 
-use crate::permissions::{Answer, Permissions};
+use proptest::prelude::*;
 
+use super::cases::{case, listen_case};
+use super::model::{Host, Policy};
+use super::properties::{self, ask_case, ask_listen, config, listen_permissions, net_permissions};
 use super::{listen, net};
+use crate::permissions::{Answer, Permissions};
 
 fn word(answer: Answer) -> &'static str {
     match answer {
@@ -34,7 +38,7 @@ fn wishes_for_connections() {
         ("api.example.com", "*", "", "granted"),
         ("localhost", "*", "", "missing"),
         ("x.localhost", "localhost", "", "granted"),
-        ("localhost", "private", "", "granted"),
+        ("localhost", "private", "", "missing"),
         ("public", "*", "", "granted"),
         ("*", "public", "", "in part"),
         ("8.8.8.8", "public", "", "granted"),
@@ -103,4 +107,59 @@ fn other_wishes() {
     assert_eq!(all.answer_all(), Answer::Granted);
     assert_eq!(all.answer_env("*"), Answer::Granted);
     assert_eq!(all.answer_net(&net(&["10.0.0.5"])[0]), Answer::Granted);
+    assert_eq!(all.answer_net(&net(&["169.254.169.254"])[0]), Answer::Missing);
+}
+
+/// The same without the rules that forbid.
+fn without_denials(policy: &Policy) -> Policy {
+    let mut policy = policy.clone();
+    policy.deny.clear();
+    policy
+}
+
+/// This one rule and nothing else.
+fn only(policy: &Policy, rule: &super::model::Rule) -> Policy {
+    let mut policy = without_denials(policy);
+    policy.all = false;
+    policy.allow = vec![rule.clone()];
+    policy
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    /// Whatever a wish that is granted would open is open; what a wish that is denied would open is closed.
+    #[test]
+    fn answers_are_what_is_decided(case in case()) {
+        // These names never lead elsewhere: the dialer sees to that.
+        let is_local = matches!(&case.target.host, Host::Name(name) if name.ends_with("localhost"));
+        if is_local && !case.answer.is_loopback() {
+            return Ok(());
+        }
+        let wish = properties::net(std::slice::from_ref(&case.other)).remove(0);
+        if let Some(opened) = ask_case(&case, &only(&case.policy, &case.other)) {
+            let open = without_denials(&case.policy);
+            if net_permissions(&open).answer_net(&wish) == Answer::Granted {
+                prop_assert_eq!(ask_case(&case, &open), Some(opened));
+            }
+            if let Answer::Denied(_) = net_permissions(&case.policy).answer_net(&wish) {
+                prop_assert_eq!(ask_case(&case, &case.policy), None);
+            }
+        }
+    }
+
+    /// The same for servers.
+    #[test]
+    fn answers_to_servers_are_what_is_decided(case in listen_case()) {
+        let wish = properties::listen(std::slice::from_ref(&case.other)).remove(0);
+        if let Some(opened) = ask_listen(case.asked, &only(&case.policy, &case.other)) {
+            let open = without_denials(&case.policy);
+            if listen_permissions(&open).answer_listen(&wish) == Answer::Granted {
+                prop_assert_eq!(ask_listen(case.asked, &open), Some(opened));
+            }
+            if let Answer::Denied(_) = listen_permissions(&case.policy).answer_listen(&wish) {
+                prop_assert_eq!(ask_listen(case.asked, &case.policy), None);
+            }
+        }
+    }
 }
