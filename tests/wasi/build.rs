@@ -7,8 +7,9 @@ use std::time::Duration;
 use libtest_mimic::{Failed, Trial};
 use wasmtime::component::Component;
 
-use super::host::compile;
+use super::host::{Host, Instances, compile};
 use crate::harness::child::{Atoll, Finished, scratch};
+use crate::harness::http::get;
 use crate::harness::{root, trials};
 
 /// The tests of this file.
@@ -17,6 +18,8 @@ pub(super) fn trials() -> Vec<Trial> {
         a_script_without_a_server_is_no_component,
         a_script_that_waits_too_early_is_no_component,
         a_script_that_fails_is_no_component,
+        bytecode_will_do,
+        the_manifests_name_what_is_built,
     ]
 }
 
@@ -115,5 +118,47 @@ fn a_script_that_fails_is_no_component() -> Result<(), Failed> {
     assert!(told.contains("main.luau:1:7: "), "{told}");
     let (_, told) = refused("wasi_exits", "process.exit(0)")?;
     assert!(told.contains("the script's start broke down"), "{told}");
+    Ok(())
+}
+
+fn bytecode_will_do() -> Result<(), Failed> {
+    let folder = root().join("tests/wasi/app");
+    let output = scratch().join("wasi_stripped.wasm");
+    let words = ["build", "main.luau", "--strip", "--target", "wasi-http", "-o"];
+    let words = words.map(Path::new).into_iter().chain([output.as_path()]);
+    Atoll::new(&folder, words).finish()?.expect_code(0)?;
+    let host = Host::start(&compile(&output)?, Instances::Each)?;
+    assert_eq!(get(host.address(), "/hello?name=b")?.text(), "hello, b");
+    assert_eq!(
+        get(host.address(), "/late")?.text(),
+        "a module that a request required"
+    );
+    Ok(())
+}
+
+/// The command of `spin.toml` builds what the manifests run.
+fn the_manifests_name_what_is_built() -> Result<(), Failed> {
+    let folder = root().join("examples/deploy");
+    let read = |name: &str| std::fs::read_to_string(folder.join(name));
+    let spin: toml::Table = read("spin.toml")?.parse()?;
+    let hello = &spin["component"]["hello"];
+    let (command, source) = (hello["build"]["command"].as_str(), hello["source"].as_str());
+    let (command, source) = command
+        .zip(source)
+        .ok_or("it names no command, or no component")?;
+    let words: Vec<&str> = command.split(' ').collect();
+    let at = words
+        .iter()
+        .position(|word| *word == source)
+        .ok_or("it builds another file")?;
+    let output = scratch().join("manifests.wasm");
+    let mut words: Vec<&Path> = words.into_iter().map(Path::new).collect();
+    words[at] = &output;
+    assert_eq!(words[0], Path::new("atoll"));
+    Atoll::new(&folder, &words[1..]).finish()?.expect_code(0)?;
+    let host = Host::start(&compile(&output)?, Instances::Each)?;
+    assert_eq!(get(host.address(), "/")?.text(), "Hello from Atoll\n");
+    assert!(read("wadm.yaml")?.contains(&format!("image: file://./{source}\n")));
+    assert!(read("Dockerfile")?.contains(&format!("COPY {source} /{source}\n")));
     Ok(())
 }

@@ -7,6 +7,7 @@ use std::env;
 use std::path::Path;
 use std::process::Command;
 
+use crate::guest::component::Flavour;
 use crate::process::{self, ProcessError};
 
 /// Runs every check on the project at `root`, whose build folder is `target`.
@@ -25,19 +26,22 @@ pub fn lint(root: &Path, target: &Path) -> Result<(), ProcessError> {
     // A plain `cargo test` leaves this target out, and so does `--all-targets`.
     process::run(cargo().args(["clippy", "--package=atoll", "--test=peers", "--", "-Dwarnings"]))?;
     // For this machine's own target: rustup's clippy can't check for the guest's without its standard library.
-    let mut guest = cargo();
-    guest.args([
-        "clippy",
-        "--locked",
-        "--manifest-path",
-        "guest/Cargo.toml",
-        "--target-dir",
-    ]);
-    process::run(
-        guest
-            .arg(target.join("guest-lint"))
-            .args(["--all-targets", "--", "-Dwarnings"]),
-    )?;
+    for flavour in Flavour::ALL {
+        let mut guest = cargo();
+        guest.args([
+            "clippy",
+            "--locked",
+            "--manifest-path",
+            "guest/Cargo.toml",
+            "--target-dir",
+        ]);
+        process::run(
+            guest
+                .arg(target.join("guest-lint"))
+                .args(flavour.features())
+                .args(["--all-targets", "--", "-Dwarnings"]),
+        )?;
+    }
     process::run(
         cargo()
             .env("RUSTDOCFLAGS", "-Dwarnings")
