@@ -12,5 +12,5 @@
 wit_bindgen::generate!({ path: "../wit", world: "script" });
 
 pub(crate) use atoll::net::{
-    console, http_client, http_server, modules, process, terminal, test, timer, types, websocket,
+    console, functions, http_client, http_server, modules, process, terminal, test, timer, types, websocket,
 };

@@ -18,6 +18,7 @@ mod bindings;
 pub mod cli;
 mod config;
 mod diagnostics;
+mod functions;
 #[cfg(test)]
 mod fuzzing;
 mod limits;
@@ -28,6 +29,7 @@ mod project;
 mod runtime;
 
 pub use diagnostics::{Excerpt, Mark, MarkKind};
+pub use functions::{Function, Namespace};
 pub use limits::{LimitError, Limits};
 pub use net::dial::{Resolver, Resolving};
 pub use net::guard::{Audit, Decider, Deciding, Decision, Learning, Question, Verdict};
@@ -35,8 +37,8 @@ pub use observe::{Access, AccessLog, Metrics, Usage};
 pub use permissions::Permissions;
 pub use project::Modules;
 pub use runtime::{
-    BuildError, Builder, Console, Event, Output, RunError, Runtime, Script, ScriptError, ScriptErrorKind,
-    StandardConsole, Stop,
+    BuildError, Builder, Clock, Console, Event, Meter, Output, RunError, RunUsage, Runtime, Script,
+    ScriptError, ScriptErrorKind, Sleeping, StandardConsole, Stop,
 };
 
 /// The recipe for embedders, so that it is compiled and run with the examples here.

@@ -2,6 +2,7 @@
 //! calls `net`, and converts back. A guest's mistake is an error code; only a corrupt handle traps.
 
 mod console;
+mod functions;
 mod http_client;
 mod http_server;
 mod modules;

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use wasmtime::component::{Component, Linker};
 
+use super::clock::SystemClock;
 use super::turns::Turns;
-use super::{Console, Runtime, Shared, StandardConsole, State, Terminal, engine};
+use super::{Clock, Console, Runtime, Shared, StandardConsole, State, Terminal, engine};
 use crate::bindings::{self, generated::ScriptPre};
+use crate::functions::Namespace;
 use crate::limits::Limits;
 use crate::net::dial::{Resolver, SystemResolver};
 use crate::net::error::CODES;
@@ -30,6 +32,8 @@ pub struct Builder {
     console: Option<Arc<dyn Console>>,
     resolver: Option<Arc<dyn Resolver>>,
     access_log: Option<Arc<dyn AccessLog>>,
+    functions: Vec<Namespace>,
+    clock: Option<Arc<dyn Clock>>,
     cache: Option<PathBuf>,
     guest: Option<Vec<u8>>,
     terminal: Option<Terminal>,
@@ -102,6 +106,19 @@ impl Builder {
         self
     }
 
+    /// Lets every script of the runtime call these functions: registering is granting. Where a script has a namespace of the same
+    /// name [of its own](super::Script::functions), that one counts.
+    pub fn functions(mut self, namespace: Namespace) -> Builder {
+        self.functions.push(namespace);
+        self
+    }
+
+    /// Tells scripts the time; the system's, unless this is called.
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Builder {
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+
     /// Runs this component of the world `script` (`wit/world.wit`) in place of the Luau machine that Atoll brings. It may do
     /// as it likes: permissions and limits are the host's.
     pub fn guest(mut self, component: impl Into<Vec<u8>>) -> Builder {
@@ -151,6 +168,8 @@ impl Builder {
                 },
                 limits: Arc::new(self.limits),
                 console: self.console.unwrap_or_else(|| Arc::new(StandardConsole)),
+                functions: self.functions.into(),
+                clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
                 tests: None,
                 resolver: self
                     .resolver

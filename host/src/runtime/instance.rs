@@ -15,6 +15,7 @@ use super::state::{LastWords, Servers};
 use super::turns::Pulse;
 use super::{Script, ScriptError, Shared, State, Stop};
 use crate::bindings::generated::Program;
+use crate::functions::Functions;
 use crate::limits::{self, Limits};
 use crate::observe::{CRASH, MEMORY};
 use crate::project::Project;
@@ -76,6 +77,8 @@ pub(super) async fn run(shared: &Shared, script: &Script, project: &Arc<Project>
     let state = State::new(
         shared,
         chunks.clone(),
+        Functions::of(&shared.functions, &script.functions),
+        script.meter.clone(),
         servers.clone(),
         sockets.clone(),
         &last_words,
@@ -88,7 +91,7 @@ pub(super) async fn run(shared: &Shared, script: &Script, project: &Arc<Project>
         servers.close().await;
     };
     let ended = tokio::select! {
-        ended = drive(shared, script, &mut store, pulse) => Some(ended),
+        ended = script.meter.watch(drive(shared, script, &mut store, pulse)) => Some(ended),
         () = stopped => None,
     };
     let (result, killed) = match ended {

@@ -5,9 +5,11 @@
 
 mod builder;
 mod chunks;
+mod clock;
 mod console;
 mod engine;
 mod instance;
+mod meter;
 mod script;
 mod state;
 mod stop;
@@ -21,10 +23,12 @@ use std::sync::Arc;
 use wasmtime::Engine;
 
 pub use builder::{BuildError, Builder};
+pub use clock::{Clock, Sleeping};
 pub(crate) use console::tell;
 pub use console::{Console, Event, Output, StandardConsole};
 pub(crate) use instance::Exited;
 pub use instance::RunError;
+pub use meter::{Meter, RunUsage};
 pub use script::{Script, ScriptError, ScriptErrorKind};
 pub(crate) use state::State;
 pub use stop::Stop;
@@ -32,6 +36,7 @@ pub(crate) use terminal::{Asked, Input, Terminal};
 pub(crate) use tests::{Fate, Schedule, TestCase, TestLog};
 
 use crate::bindings::generated::ScriptPre;
+use crate::functions::Namespace;
 use crate::limits::Limits;
 use crate::net::dial::Resolver;
 use crate::net::guard::Guard;
@@ -55,6 +60,8 @@ struct Shared {
     guard: Guard,
     limits: Arc<Limits>,
     console: Arc<dyn Console>,
+    functions: Arc<[Namespace]>,
+    clock: Arc<dyn Clock>,
     tests: Option<Arc<dyn TestLog>>,
     resolver: Arc<dyn Resolver>,
     terminal: Option<Terminal>,
