@@ -187,8 +187,8 @@ fn each_says_how_to_run_it() -> Result<(), Failed> {
     let mut found: Vec<String> = std::fs::read_dir(root().join("examples"))?
         .map(|entry| entry.map(|entry| entry.file_name().to_string_lossy().into_owned()))
         .collect::<Result<_, _>>()?;
-    // Rust programs, which `embed` runs.
-    found.retain(|name| name != "embed");
+    // Rust programs, which `embed` runs, and files for servers, which `package` reads.
+    found.retain(|name| !["deploy", "embed"].contains(&name.as_str()));
     found.sort();
     let known: Vec<&str> = known
         .iter()

@@ -24,6 +24,7 @@ mod limits;
 mod logs;
 mod metrics;
 mod modules;
+mod package;
 mod permissions;
 mod policy;
 mod project;
@@ -78,6 +79,7 @@ fn trials() -> Result<Vec<Trial>, Failed> {
     trials.extend(logs::trials());
     trials.extend(metrics::trials());
     trials.extend(modules::trials());
+    trials.extend(package::trials());
     trials.extend(permissions::trials());
     trials.extend(policy::trials());
     trials.extend(project::trials());

@@ -1,4 +1,4 @@
-//! Runs a batch of functions that nobody has to trust, all at once and each within a second, and prints what they return and what
+//! Runs a batch of functions that nobody has to trust, all at once and each within five seconds, and prints what they return and what
 //! they used.
 //!
 //! Run it with `cargo run --example batch`, or with files of your own: `cargo run --example batch -- one.luau two.luau`. Each is a
@@ -76,7 +76,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut limits = Limits::default();
     limits.set("memory=32m")?;
     limits.set("run=0.5")?;
-    limits.wall = Some(Duration::from_secs(1));
+    limits.wall = Some(Duration::from_secs(5));
     let mut runtime = Runtime::builder().limits(limits);
     if let Some(folder) = env::var_os("ATOLL_EXAMPLE_CACHE") {
         runtime = runtime.cache(folder);

@@ -43,5 +43,5 @@ pub use runtime::{
 
 /// The recipe for embedders, so that it is compiled and run with the examples here.
 #[cfg(doctest)]
-#[doc = include_str!("../../docs/recipes/embedding.md")]
+#[doc = include_str!("../shared/recipes/embedding.md")]
 struct Embedding;

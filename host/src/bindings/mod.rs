@@ -20,7 +20,7 @@ use crate::runtime::State;
 /// What `bindgen!` makes of `wit/`.
 pub(crate) mod generated {
     wasmtime::component::bindgen!({
-        path: "../wit",
+        path: "shared/wit",
         world: "script",
         imports: {
             // The guest waits on its stack, so that `net.serve` need not yield; only an embedder's decision takes time.

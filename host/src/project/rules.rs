@@ -1,15 +1,15 @@
 //! Which file a `require` means: the guest's own rules, for `atoll check`, which runs no guest for it. Pure but for the files
 //! of a [`Project`], which bounds what is read.
 
-#[path = "../../../guest/src/require/aliases.rs"]
+#[path = "../../shared/require/aliases.rs"]
 mod aliases;
-#[path = "../../../guest/src/require/path.rs"]
+#[path = "../../shared/require/path.rs"]
 mod path;
 #[cfg_attr(
     not(test),
     expect(dead_code, reason = "the guest's own; `check` needs a part of it")
 )]
-#[path = "../../../guest/src/require/resolve.rs"]
+#[path = "../../shared/require/resolve.rs"]
 mod resolve;
 
 use std::sync::Arc;

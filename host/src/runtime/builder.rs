@@ -19,7 +19,7 @@ use crate::observe::{AccessLog, Observer};
 use crate::permissions::Permissions;
 
 /// The component that holds the Luau virtual machine: built from `guest/` by `cargo xtask guest`.
-const GUEST: &[u8] = include_bytes!("../../../guest/prebuilt/atoll-guest.wasm");
+const GUEST: &[u8] = include_bytes!("../../shared/prebuilt/atoll-guest.wasm");
 
 /// Collects what a [`Runtime`] is made of.
 #[derive(Default)]
