@@ -38,6 +38,7 @@ mod time;
 mod tls;
 mod types;
 mod websocket;
+mod workers;
 
 use std::process::ExitCode;
 
@@ -93,5 +94,6 @@ fn trials() -> Result<Vec<Trial>, Failed> {
     trials.extend(tls::trials());
     trials.extend(types::trials());
     trials.extend(websocket::trials());
+    trials.extend(workers::trials());
     Ok(trials)
 }

@@ -24,6 +24,7 @@ mod test;
 mod traffic;
 mod types;
 mod watch;
+mod workers;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -38,6 +39,7 @@ pub(crate) use args::{
     ReporterKind, RunArgs, TestArgs, TypesArgs,
 };
 pub(crate) use flags::{LimitArgs, Mode, PermissionArgs, WatchArgs};
+pub(crate) use workers::processors;
 
 use crate::config::Config;
 use crate::diagnostics::{Diagnostic, tell};

@@ -14,7 +14,6 @@ use crate::limits::Limits;
 use crate::net::dial::{Resolver, SystemResolver};
 use crate::net::error::CODES;
 use crate::net::guard::{Audit, Decider, Guard, Learning};
-use crate::net::kept::Kept;
 use crate::observe::{AccessLog, Observer};
 use crate::permissions::Permissions;
 
@@ -37,7 +36,6 @@ pub struct Builder {
     cache: Option<PathBuf>,
     guest: Option<Vec<u8>>,
     terminal: Option<Terminal>,
-    kept: Option<Kept>,
 }
 
 /// Why there is no runtime.
@@ -140,12 +138,6 @@ impl Builder {
         self
     }
 
-    /// Where sockets are kept for the next runtime.
-    pub(crate) fn kept(mut self, kept: &Kept) -> Builder {
-        self.kept = Some(kept.clone());
-        self
-    }
-
     /// Compiles the guest: seconds without a cache, milliseconds with one.
     pub fn build(self) -> Result<Runtime, BuildError> {
         let engine = engine::new(&self.limits, self.cache)?;
@@ -175,7 +167,7 @@ impl Builder {
                     .resolver
                     .unwrap_or_else(|| Arc::new(SystemResolver::default())),
                 terminal: self.terminal,
-                kept: self.kept,
+                kept: None,
                 trust: Arc::default(),
                 observer,
                 turns: Turns::new(),

@@ -65,6 +65,8 @@ pub(super) struct Ended {
     pub(super) result: Result<(), RunError>,
     /// Whether a server of its was open to the last.
     pub(super) was_serving: bool,
+    /// Whether the script ended the program, and well.
+    pub(super) has_exited: bool,
 }
 
 /// Runs the script once.
@@ -94,6 +96,7 @@ pub(super) async fn run(shared: &Shared, script: &Script, project: &Arc<Project>
         ended = script.meter.watch(drive(shared, script, &mut store, pulse)) => Some(ended),
         () = stopped => None,
     };
+    let has_exited = matches!(&ended, Some(Err(error)) if matches!(error.downcast_ref(), Some(Exited(0))));
     let (result, killed) = match ended {
         None => (Err(RunError::Stopped), None),
         Some(Ok(Ok(()))) => (Ok(()), None),
@@ -110,7 +113,11 @@ pub(super) async fn run(shared: &Shared, script: &Script, project: &Arc<Project>
     sockets.close();
     let goodbyes = join(servers.ended(), sockets.wait());
     drop(tokio::time::timeout(GOODBYE, goodbyes).await);
-    Ended { result, was_serving }
+    Ended {
+        result,
+        was_serving,
+        has_exited,
+    }
 }
 
 /// Puts the limits on a fresh store.

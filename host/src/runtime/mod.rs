@@ -110,6 +110,26 @@ impl Runtime {
     /// As [`run`](Runtime::run), until `stop` is told: then servers stop accepting, the requests under way are
     /// finished within the `drain` limit, and the script is ended.
     pub async fn run_until(&self, script: &Script, stop: &Stop) -> Result<(), RunError> {
+        worker::run(&self.shared, script, stop).await.map(drop)
+    }
+
+    /// The same for one of several workers, or for one run of several: with its sockets in `kept`. Only the first worker tells
+    /// of its servers, as all have the same.
+    pub(crate) fn seated(&self, kept: &Kept, is_first: bool) -> Runtime {
+        let mut shared = Shared::clone(&self.shared);
+        shared.kept = Some(kept.clone());
+        // They have processors of their own.
+        shared.turns = turns::Turns::new();
+        if !is_first {
+            shared.console = Arc::new(console::Discreet(shared.console));
+        }
+        Runtime {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// As [`run_until`](Runtime::run_until); true where the script ended the program, and well.
+    pub(crate) async fn run_seated(&self, script: &Script, stop: &Stop) -> Result<bool, RunError> {
         worker::run(&self.shared, script, stop).await
     }
 }
