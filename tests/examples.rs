@@ -2,6 +2,7 @@
 
 mod chat;
 mod clock;
+mod embed;
 mod webhook;
 mod websocket;
 
@@ -27,6 +28,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     ];
     trials.extend(chat::trials());
     trials.extend(clock::trials());
+    trials.extend(embed::trials());
     trials.extend(webhook::trials());
     trials.extend(websocket::trials());
     trials
@@ -185,6 +187,8 @@ fn each_says_how_to_run_it() -> Result<(), Failed> {
     let mut found: Vec<String> = std::fs::read_dir(root().join("examples"))?
         .map(|entry| entry.map(|entry| entry.file_name().to_string_lossy().into_owned()))
         .collect::<Result<_, _>>()?;
+    // Rust programs, which `embed` runs, and files for servers, which `package` reads.
+    found.retain(|name| !["deploy", "embed"].contains(&name.as_str()));
     found.sort();
     let mut known: Vec<&str> = known
         .iter()

@@ -17,6 +17,7 @@ mod docs;
 mod embed;
 mod errors;
 mod examples;
+mod functions;
 mod harness;
 mod hostile;
 mod http2;
@@ -24,6 +25,7 @@ mod limits;
 mod logs;
 mod metrics;
 mod modules;
+mod package;
 mod permissions;
 mod policy;
 mod project;
@@ -33,10 +35,12 @@ mod stress;
 mod terminal;
 mod test_command;
 mod tidy;
+mod time;
 mod tls;
 mod types;
 mod wasi;
 mod websocket;
+mod workers;
 
 use std::process::ExitCode;
 
@@ -72,12 +76,14 @@ fn trials() -> Result<Vec<Trial>, Failed> {
     trials.extend(embed::trials());
     trials.extend(errors::trials());
     trials.extend(examples::trials());
+    trials.extend(functions::trials());
     trials.extend(hostile::trials());
     trials.extend(http2::trials());
     trials.extend(limits::trials());
     trials.extend(logs::trials());
     trials.extend(metrics::trials());
     trials.extend(modules::trials());
+    trials.extend(package::trials());
     trials.extend(permissions::trials());
     trials.extend(policy::trials());
     trials.extend(project::trials());
@@ -87,9 +93,11 @@ fn trials() -> Result<Vec<Trial>, Failed> {
     trials.extend(terminal::trials());
     trials.extend(test_command::trials());
     trials.extend(tidy::trials());
+    trials.extend(time::trials());
     trials.extend(tls::trials());
     trials.extend(types::trials());
     trials.extend(wasi::trials());
     trials.extend(websocket::trials());
+    trials.extend(workers::trials());
     Ok(trials)
 }

@@ -12,7 +12,7 @@
 wit_bindgen::generate!({ path: "../wit", world: "script" });
 
 pub(crate) use atoll::net::{
-    console, http_client, http_server, modules, process, terminal, test, timer, types, websocket,
+    console, functions, http_client, http_server, modules, process, terminal, test, timer, types, websocket,
 };
 /// Lets the host go first.
 pub(crate) use wit_bindgen::yield_async as give_way;

@@ -5,7 +5,7 @@
 //! decides nothing about permissions. With the feature `wasi-http` the imports are WASI's, and `wasi/` stands in for those.
 //!
 //! Reading order: [`vm`] builds the virtual machine, [`scheduler`] parks and resumes coroutines,
-//! [`prelude`] is the Luau half of every function that waits or throws; [`task`], [`net`], [`require`], [`json`], [`base64`], [`crypto`] and
+//! [`prelude`] is the Luau half of every function that waits or throws; [`task`], [`net`], [`require`], [`json`], [`base64`], [`crypto`], [`functions`] and
 //! [`process`] are the Rust halves.
 
 mod base64;
@@ -16,6 +16,7 @@ mod console;
 mod content;
 mod crypto;
 mod fields;
+mod functions;
 mod heap;
 mod json;
 mod net;

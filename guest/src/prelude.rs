@@ -39,6 +39,7 @@ pub(crate) fn load(lua: &Lua, natives: &Table, mode: Mode) -> mlua::Result<Libra
     libraries.raw_set("net", net)?;
     libraries.raw_set("task", task)?;
     chunk(lua, include_str!("prelude/globals.luau"))?.call::<()>((natives, &values, &libraries))?;
+    chunk(lua, include_str!("prelude/functions.luau"))?.call::<()>((natives, &core))?;
     let runner = match mode {
         Mode::Script | Mode::Check | Mode::Compile => None,
         Mode::Session => {

@@ -3,7 +3,7 @@
 //! Called by `prelude/task.luau`, which has checked the types of threads and functions and resumes threads itself.
 //! `task.spawn` needs nothing from here.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mlua::{IntoLuaMulti, Lua, MultiValue, Table, Thread, Value};
 
@@ -15,12 +15,16 @@ use crate::net::error;
 use crate::problem::{Problem, handed_over};
 use crate::scheduler::Scheduler;
 
-/// Adds the natives `wait`, `delay`, `defer` and `forget`.
+/// Adds `os.clock`, and the natives `wait`, `delay`, `defer` and `forget`.
 ///
 /// # Errors
 ///
 /// When the Luau heap is full.
 pub(crate) fn install(lua: &Lua, natives: &Table, scheduler: &Scheduler) -> mlua::Result<()> {
+    // What limits go by is another time: one that no embedder chooses.
+    let clock = lua.create_function(|_, ()| Ok(now().as_secs_f64()))?;
+    lua.globals().get::<Table>("os")?.raw_set("clock", clock)?;
+
     let shared = scheduler.clone();
     let wait =
         lua.create_function(move |lua, seconds: Value| handed_over(lua, wait(lua, &shared, &seconds)))?;
@@ -69,14 +73,19 @@ fn delay(scheduler: &Scheduler, thread: Thread, seconds: &Value, values: MultiVa
 
 /// Waits for at least this long and returns how long it was.
 pub(crate) async fn sleep(time: Duration) -> Result<Duration, ErrorCode> {
-    let began = Instant::now();
+    let began = now();
     loop {
-        let elapsed = began.elapsed();
+        let elapsed = now().saturating_sub(began);
         let Some(left) = time.checked_sub(elapsed).filter(|left| !left.is_zero()) else {
             return Ok(elapsed);
         };
         timer::sleep(u64::try_from(left.as_nanos()).unwrap_or(u64::MAX)).await?;
     }
+}
+
+/// The script's own time.
+fn now() -> Duration {
+    Duration::from_nanos(timer::now())
 }
 
 /// The time that a script named: what is no time at all means the next turn.

@@ -20,7 +20,7 @@ use crate::scheduler::Scheduler;
 use crate::session;
 use crate::slice::Slice;
 use crate::source::{self, Fault};
-use crate::{base64, console, crypto, json, net, prelude, process, task, test};
+use crate::{base64, console, crypto, functions, json, net, prelude, process, task, test};
 
 /// Who the main script is in reports.
 const MAIN_SCRIPT: &str = "main script";
@@ -98,6 +98,7 @@ fn prepare(
     base64::install(lua, &natives, &heap)?;
     crypto::install(lua, &natives, &heap)?;
     json::install(lua, &natives, &heap)?;
+    functions::install(lua, &natives, scheduler, &heap)?;
     process::install(lua, &natives, program)?;
     task::install(lua, &natives, scheduler)?;
     match program.mode {

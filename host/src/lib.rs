@@ -19,6 +19,7 @@ mod bindings;
 pub mod cli;
 mod config;
 mod diagnostics;
+mod functions;
 #[cfg(test)]
 mod fuzzing;
 mod limits;
@@ -30,6 +31,7 @@ mod runtime;
 
 pub use app::AppError;
 pub use diagnostics::{Excerpt, Mark, MarkKind};
+pub use functions::{Function, Namespace};
 pub use limits::{LimitError, Limits};
 pub use net::dial::{Resolver, Resolving};
 pub use net::guard::{Audit, Decider, Deciding, Decision, Learning, Question, Verdict};
@@ -37,11 +39,11 @@ pub use observe::{Access, AccessLog, Metrics, Usage};
 pub use permissions::Permissions;
 pub use project::Modules;
 pub use runtime::{
-    BuildError, Builder, Console, Event, Output, RunError, Runtime, Script, ScriptError, ScriptErrorKind,
-    StandardConsole, Stop,
+    BuildError, Builder, Clock, Console, Event, Meter, Output, RunError, RunUsage, Runtime, Script,
+    ScriptError, ScriptErrorKind, Sleeping, StandardConsole, Stop,
 };
 
 /// The recipe for embedders, so that it is compiled and run with the examples here.
 #[cfg(doctest)]
-#[doc = include_str!("../../docs/recipes/embedding.md")]
+#[doc = include_str!("../shared/recipes/embedding.md")]
 struct Embedding;

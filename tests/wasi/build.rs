@@ -159,6 +159,6 @@ fn the_manifests_name_what_is_built() -> Result<(), Failed> {
     let host = Host::start(&compile(&output)?, Instances::Each)?;
     assert_eq!(get(host.address(), "/")?.text(), "Hello from Atoll\n");
     assert!(read("wadm.yaml")?.contains(&format!("image: file://./{source}\n")));
-    assert!(read("Dockerfile")?.contains(&format!("COPY {source} /{source}\n")));
+    assert!(read("wasmtime.Dockerfile")?.contains(&format!("COPY {source} /{source}\n")));
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The project's own build tool, as a library.
 //!
 //! Called by its binary (`cargo xtask …`) and by tests that ask whether the committed guest and the pages of the
-//! documentation are fresh. Tests need [`definitions`], [`docs`] and [`guest::stamp`] only, which is all there is without the
+//! documentation are fresh. Tests need [`definitions`], [`docs`], [`package`] and [`guest::stamp`] only, which is all there is without the
 //! feature `build`. It changes nothing outside `guest/prebuilt/`, `docs/lib/` and cargo's target folder, and installs
 //! packages only when told to (`--install`).
 
@@ -10,5 +10,5 @@ pub mod docs;
 pub mod guest;
 #[cfg(feature = "build")]
 pub mod lint;
-#[cfg(feature = "build")]
+pub mod package;
 pub mod process;

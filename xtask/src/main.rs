@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use xtask::docs;
 use xtask::guest::build::{self, Mode, Outcome};
 use xtask::guest::toolchain::{self, Toolchain, ToolchainError};
-use xtask::lint;
+use xtask::{lint, package};
 
 const USAGE: &str = "\
 Usage: cargo xtask <TASK>
@@ -20,6 +20,7 @@ Tasks:
       --install  first install the Debian packages that are missing (as root)
   docs [--check]               write docs/lib/ from the comments of guest/types/
       --check    compare instead
+  package [PROGRAM]            make the archive of a release in target/dist/, of this program or a fresh one
   lint                         rustfmt, clippy and rustdoc, warnings are errors
 ";
 
@@ -41,6 +42,8 @@ fn main() -> ExitCode {
         }
         ["docs"] => documentation(),
         ["docs", "--check"] => root().and_then(|root| Ok(docs::check(&root)?)),
+        ["package"] => archive(None),
+        ["package", program] => archive(Some(Path::new(program))),
         ["lint"] => root().and_then(|root| Ok(lint::lint(&root, &target(&root))?)),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
@@ -82,6 +85,22 @@ fn guest(mode: Mode, install: bool) -> Result<(), Box<dyn Error>> {
             }
         }
     }
+    Ok(())
+}
+
+fn archive(program: Option<&Path>) -> Result<(), Box<dyn Error>> {
+    let root = root()?;
+    let target = target(&root);
+    let program = match program {
+        Some(program) => std::path::absolute(program)?,
+        None => package::build(&root, &target)?,
+    };
+    let made = package::package(&root, &program, &target.join("dist"))?;
+    println!(
+        "{}: made, with a program of {} bytes",
+        made.archive.display(),
+        made.program
+    );
     Ok(())
 }
 

@@ -60,8 +60,10 @@ enum Trouble {
 }
 
 /// A step from a table to a value in it.
-enum Step {
+pub(crate) enum Step {
+    /// To a member, by its name.
     Member(String),
+    /// To an item, by its number.
     Item(usize),
 }
 
@@ -253,7 +255,7 @@ fn each(table: &Table, mut visit: impl FnMut(&Value, &Value) -> Result<(), Troub
 }
 
 /// The value as a message names it, by the way to it.
-fn place(steps: &[Step]) -> String {
+pub(crate) fn place(steps: &[Step]) -> String {
     if steps.is_empty() {
         return "the value".to_owned();
     }

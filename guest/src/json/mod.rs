@@ -12,6 +12,7 @@ use std::rc::Rc;
 
 use mlua::{LightUserData, Lua, Table, Value};
 
+pub(crate) use self::encode::{Step, place};
 use crate::heap::Heap;
 use crate::problem::answered;
 

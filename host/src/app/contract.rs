@@ -42,7 +42,7 @@ mod tests {
 
     #[test]
     fn it_is_that_of_the_wit() {
-        let wit = include_str!("../../../wit/world.wit");
+        let wit = include_str!("../../shared/wit/world.wit");
         assert!(wit.contains(&format!("\npackage {CONTRACT};\n")));
     }
 

@@ -2,6 +2,7 @@
 //! calls `net`, and converts back. A guest's mistake is an error code; only a corrupt handle traps.
 
 mod console;
+mod functions;
 mod http_client;
 mod http_server;
 mod modules;
@@ -19,7 +20,7 @@ use crate::runtime::State;
 /// What `bindgen!` makes of `wit/`.
 pub(crate) mod generated {
     wasmtime::component::bindgen!({
-        path: "../wit",
+        path: "shared/wit",
         world: "script",
         imports: {
             // The guest waits on its stack, so that `net.serve` need not yield; only an embedder's decision takes time.

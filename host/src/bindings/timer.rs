@@ -2,20 +2,23 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
 use wasmtime::component::{Accessor, HasSelf};
 
 use super::generated::atoll::net::timer as wit;
 use super::wit::ErrorCode;
 use crate::runtime::State;
 
-impl wit::Host for State {}
+impl wit::Host for State {
+    fn now(&mut self) -> wasmtime::Result<u64> {
+        Ok(u64::try_from(self.clock.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
+}
 
 impl<T: Send> wit::HostWithStore<T> for HasSelf<State> {
     async fn sleep(accessor: &Accessor<T, Self>, time: u64) -> wasmtime::Result<Result<(), ErrorCode>> {
-        let (call, waits) = accessor.with(|mut access| {
+        let (call, waits, clock) = accessor.with(|mut access| {
             let state = access.get();
-            (state.enter(), state.waits.clone())
+            (state.enter(), state.waits.clone(), state.clock.clone())
         });
         let _call = call?;
         let Ok(_place) = waits.try_acquire() else {
@@ -25,11 +28,7 @@ impl<T: Send> wit::HostWithStore<T> for HasSelf<State> {
             });
             return Ok(Err(error.into()));
         };
-        // A time too long for the clock never comes.
-        match Instant::now().checked_add(Duration::from_nanos(time)) {
-            Some(deadline) => tokio::time::sleep_until(deadline).await,
-            None => std::future::pending().await,
-        }
+        clock.sleep(Duration::from_nanos(time)).await;
         Ok(Ok(()))
     }
 }

@@ -99,13 +99,13 @@ pub(super) fn shared<T: Send, R: Clone + Send + Sync + 'static>(
 /// Content from the guest, for a peer. It counts until the peer has taken it, which may be long after the guest has
 /// its memory back.
 pub(super) fn hold(state: &State, content: Vec<u8>) -> Result<Bytes, Error> {
-    let place = place(state, &content)?;
+    let place = place(state, content.len())?;
     Ok(counted(content, place))
 }
 
-/// A place for content that waits for a peer.
-pub(super) fn place(state: &State, content: &[u8]) -> Result<OwnedSemaphorePermit, Error> {
-    let kibibytes = u32::try_from(content.len().div_ceil(1024)).unwrap_or(u32::MAX);
+/// A place for so many bytes of content that waits for a peer.
+pub(super) fn place(state: &State, bytes: usize) -> Result<OwnedSemaphorePermit, Error> {
+    let kibibytes = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX);
     let place = state.send_buffer.clone().try_acquire_many_owned(kibibytes);
     place.map_err(|_| {
         state.limit(
@@ -172,7 +172,7 @@ impl From<Error> for wit::ErrorCode {
 }
 
 /// A text of an error, as far as it is kept.
-fn bounded(mut text: String) -> String {
+pub(super) fn bounded(mut text: String) -> String {
     text.truncate(text.floor_char_boundary(LONGEST_TEXT));
     text
 }

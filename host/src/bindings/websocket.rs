@@ -78,7 +78,7 @@ impl wit::HostSocket for State {
             Kind::Binary => content,
             Kind::Text => text(content).into_bytes(),
         };
-        Ok(types::place(self, &content)
+        Ok(types::place(self, content.len())
             .and_then(|place| socket.send(kind, content, Some(place)))
             .map_err(Into::into))
     }

@@ -69,6 +69,10 @@ pub(crate) struct RunArgs {
     #[arg(long = "watch")]
     pub(crate) again: bool,
 
+    /// Threads that run the script side by side, each with its own instance; `auto`: one for each processor
+    #[arg(long, value_name = "N|auto", default_value = "1")]
+    pub(crate) workers: String,
+
     /// What it may do.
     #[command(flatten)]
     pub(crate) permissions: PermissionArgs,
@@ -366,6 +370,7 @@ fn run_help() -> String {
         "{RULE}\n\nLimits and their defaults (sizes as 64k, 256m, 1g; times in seconds):\n{}\n\
          Examples:\n  \
          atoll run hello.luau --allow-listen=localhost:8080 --watch\n  \
+         atoll run hello.luau --allow-listen --workers auto\n  \
          atoll run fetch.luau --allow-net=api.example.com:80 -- http://api.example.com/",
         Limits::help()
     )

@@ -26,6 +26,7 @@ mod test;
 mod traffic;
 mod types;
 mod watch;
+mod workers;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -40,6 +41,7 @@ pub(crate) use args::{
     ReplArgs, ReporterKind, RunArgs, Target, TestArgs, TypesArgs,
 };
 pub(crate) use flags::{LimitArgs, Mode, PermissionArgs, WatchArgs};
+pub(crate) use workers::processors;
 
 use crate::config::Config;
 use crate::diagnostics::{Diagnostic, tell};

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::audit::AuditLog;
 use super::signals::Signals;
 use super::traffic::Traffic;
+use super::workers::Workers;
 use super::{Exit, fail, folders};
 use crate::app::AppError;
 use crate::config::Config;
@@ -33,6 +34,7 @@ pub(super) fn run(mut config: Config) -> Exit {
         Err(exit) => return exit,
     };
     traffic.serve(&runtime);
+    let workers = Workers::new(config.workers, false);
     let exit = executor.block_on(async {
         let stop = Stop::new();
         let signals = match Signals::new() {
@@ -41,11 +43,14 @@ pub(super) fn run(mut config: Config) -> Exit {
         };
         let last = signals.last();
         tokio::select! {
-            ended = runtime.run_until(&script, &stop) => match judge(ended) {
+            ended = workers.run(&runtime, &script, &stop) => match judge(ended) {
                 Exit::Done if stop.is_stopped() => last.exit(),
                 exit => exit,
             },
-            exit = signals.obey(stop.clone()) => exit,
+            exit = signals.obey(|| {
+                workers.close();
+                stop.stop();
+            }) => exit,
         }
     });
     traffic.finish();

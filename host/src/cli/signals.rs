@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Exit;
-use crate::runtime::Stop;
 
 /// Waits for signals. Without one of these, they end the process at once.
 pub(super) struct Signals {
@@ -45,9 +44,9 @@ impl Signals {
     }
 
     /// The first signal drains, the second one stops at once.
-    pub(super) async fn obey(mut self, stop: Stop) -> Exit {
+    pub(super) async fn obey(mut self, drain: impl FnOnce()) -> Exit {
         self.next().await;
-        stop.stop();
+        drain();
         self.next().await
     }
 

@@ -8,19 +8,19 @@ use super::{Exit, TypesArgs, fail, say};
 
 /// The types of everything that scripts find, with documentation, for luau-lsp.
 pub(super) const DEFINITIONS: &str = concat!(
-    include_str!("../../../guest/types/atoll.d.luau"),
+    include_str!("../../shared/types/atoll.d.luau"),
     "\n",
-    include_str!("../../../guest/types/base64.d.luau"),
+    include_str!("../../shared/types/base64.d.luau"),
     "\n",
-    include_str!("../../../guest/types/crypto.d.luau"),
+    include_str!("../../shared/types/crypto.d.luau"),
     "\n",
-    include_str!("../../../guest/types/json.d.luau"),
+    include_str!("../../shared/types/json.d.luau"),
     "\n",
-    include_str!("../../../guest/types/net.d.luau"),
+    include_str!("../../shared/types/net.d.luau"),
     "\n",
-    include_str!("../../../guest/types/task.d.luau"),
+    include_str!("../../shared/types/task.d.luau"),
     "\n",
-    include_str!("../../../guest/types/test.d.luau"),
+    include_str!("../../shared/types/test.d.luau"),
 );
 
 /// The modules `@atoll/…`. A definition file cannot say what a module returns, so each gets a file for editors to find.

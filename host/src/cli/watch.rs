@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use super::signals::Signals;
 use super::traffic::Traffic;
+use super::workers::Workers;
 use super::{Exit, RunArgs, apps, fail, run, usage};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::net::guard::Learning;
-use crate::net::kept::Kept;
 use crate::project::Seen;
 use crate::runtime::{Runtime, Script, Stop};
 
@@ -45,13 +45,16 @@ pub(super) fn run(args: &RunArgs) -> Exit {
 }
 
 async fn again_and_again(args: &RunArgs, signals: &mut Signals) -> Exit {
-    let kept = Kept::default();
+    let workers = match config::workers(&args.workers) {
+        Ok(count) => Workers::new(count, true),
+        Err(error) => return usage(&error.to_string()),
+    };
     let mut traffic = None;
     let mut is_first = true;
     let exit = loop {
         let seen = Seen::default();
-        let end = match Round::prepare(args, &seen, &kept, &mut traffic) {
-            Ok(round) => round.run(&seen, &kept, signals).await,
+        let end = match Round::prepare(args, &seen, &mut traffic) {
+            Ok(round) => round.run(&seen, &workers, signals).await,
             // What was typed is wrong, and no change of a file mends that.
             Err(exit) if is_first => break exit,
             Err(_) => wait(&seen, signals).await,
@@ -76,12 +79,7 @@ struct Round {
 
 impl Round {
     /// Reads what there is now. The error is told already.
-    fn prepare(
-        args: &RunArgs,
-        seen: &Seen,
-        kept: &Kept,
-        traffic: &mut Option<Traffic>,
-    ) -> Result<Round, Exit> {
+    fn prepare(args: &RunArgs, seen: &Seen, traffic: &mut Option<Traffic>) -> Result<Round, Exit> {
         if let Some(path) = &args.permissions.config {
             seen.note(path);
         }
@@ -96,7 +94,7 @@ impl Round {
         };
         traffic.hide(&mut config);
         let learning = run::learning(&config);
-        let builder = run::builder(&config, learning.as_ref())?.kept(kept);
+        let builder = run::builder(&config, learning.as_ref())?;
         let runtime = run::build(traffic.told_to(builder))?;
         traffic.serve(&runtime);
         Ok(Round {
@@ -107,14 +105,14 @@ impl Round {
     }
 
     /// Runs the script, and waits for what makes another run necessary; or returns what a signal makes of it.
-    async fn run(self, seen: &Seen, kept: &Kept, signals: &mut Signals) -> Option<Exit> {
+    async fn run(self, seen: &Seen, workers: &Workers, signals: &mut Signals) -> Option<Exit> {
         let stop = Stop::new();
-        let mut running = pin!(self.runtime.run_until(&self.script, &stop));
+        let mut running = pin!(workers.run(&self.runtime, &self.script, &stop));
         let end = tokio::select! {
             ended = &mut running => {
                 if run::judge(ended) == Exit::Done {
                     // It needs its ports no more.
-                    kept.close();
+                    workers.close();
                 }
                 self.tell_learned();
                 return wait(seen, signals).await;
@@ -124,11 +122,11 @@ impl Round {
                 stop.stop();
                 // Who has not ended by then is cut off.
                 drop(tokio::time::timeout(GOODBYE, &mut running).await);
-                kept.close_unused();
+                workers.close_unused();
                 None
             }
             exit = signals.next() => {
-                kept.close();
+                workers.close();
                 stop.stop();
                 tokio::select! {
                     _ = &mut running => Some(exit),

@@ -10,11 +10,16 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use self::file::{File, Grant, Package, PermissionTable};
-use crate::cli::{LimitArgs, Mode, PermissionArgs, PermissionsArgs, ReplArgs, RunArgs, TestArgs, WatchArgs};
+use crate::cli::{
+    LimitArgs, Mode, PermissionArgs, PermissionsArgs, ReplArgs, RunArgs, TestArgs, WatchArgs, processors,
+};
 use crate::limits::{LimitError, Limits};
 use crate::permissions::{Permissions, RuleError};
 
 pub(crate) use self::file::FileError;
+
+/// More than machines have processors.
+const MOST_WORKERS: usize = 1024;
 
 /// All that `atoll run` needs to know.
 #[derive(Debug)]
@@ -35,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) access_log: Option<PathBuf>,
     /// Where metrics are served.
     pub(crate) metrics: Option<SocketAddr>,
+    /// How many run the script side by side.
+    pub(crate) workers: usize,
 }
 
 /// What a script may do, and where that was said.
@@ -95,6 +102,9 @@ pub(crate) enum ConfigError {
     /// The address for metrics is none.
     #[error("--metrics must be an IP address and a port, as in 127.0.0.1:9464 or [::1]:0, got {0:?}")]
     Endpoint(String),
+    /// The number of workers is none.
+    #[error("--workers must be `auto` or an integer from 1 to {MOST_WORKERS}, got {0:?}")]
+    Workers(String),
     /// The config file can't be used.
     #[error(transparent)]
     File(#[from] FileError),
@@ -133,6 +143,7 @@ impl Config {
             script: args.script,
             access_log: args.traffic.access_log,
             metrics: args.traffic.metrics.as_deref().map(endpoint).transpose()?,
+            workers: workers(&args.workers)?,
             ..config
         })
     }
@@ -164,7 +175,20 @@ impl Config {
             learns: watch.mode == Mode::Audit,
             access_log: None,
             metrics: None,
+            workers: 1,
         })
+    }
+}
+
+/// What `--workers` says.
+pub(crate) fn workers(word: &str) -> Result<usize, ConfigError> {
+    match word {
+        "auto" => Ok(processors().min(MOST_WORKERS)),
+        number => number
+            .parse()
+            .ok()
+            .filter(|number| (1..=MOST_WORKERS).contains(number))
+            .ok_or_else(|| ConfigError::Workers(word.to_owned())),
     }
 }
 

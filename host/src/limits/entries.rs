@@ -109,6 +109,12 @@ pub(super) const ENTRIES: &[Entry] = &[
         set: |limits, text| seconds(text).map(|value| limits.dns = value),
     },
     Entry {
+        name: "functions",
+        meaning: "calls of an embedder's functions at once",
+        get: |limits| limits.functions.to_string(),
+        set: |limits, text| count(text).map(|value| limits.functions = value),
+    },
+    Entry {
         name: "decision",
         meaning: "for a decision of an embedder's policy",
         get: |limits| limits.decision.as_secs_f64().to_string(),

@@ -46,6 +46,8 @@ pub struct Limits {
     pub send_buffer: u64,
     /// For one name's resolution.
     pub dns: Duration,
+    /// Calls of the embedder's functions under way at once.
+    pub functions: u32,
     /// For one decision of an embedder's own policy.
     pub decision: Duration,
     /// Lines of standard error (`warn`, and errors of tasks and handlers) in a second; more are dropped, and counted.
@@ -79,6 +81,7 @@ impl Default for Limits {
             request_buffer: 64 << 20,
             send_buffer: 1 << 30,
             dns: Duration::from_secs(5),
+            functions: 256,
             decision: Duration::from_secs(2),
             log_lines: 1000,
             modules: 1000,
@@ -196,6 +199,7 @@ mod tests {
             ("request-buffer=1g", |l| l.request_buffer == 1 << 30),
             ("send-buffer=2g", |l| l.send_buffer == 2 << 30),
             ("dns=1", |l| l.dns == Duration::from_secs(1)),
+            ("functions=5", |l| l.functions == 5),
             ("decision=4", |l| l.decision == Duration::from_secs(4)),
             ("log-lines=13", |l| l.log_lines == 13),
             ("modules=14", |l| l.modules == 14),

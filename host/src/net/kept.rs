@@ -1,9 +1,12 @@
 //! Sockets that outlive the runs that bound them: with `--watch` the next run gets the same one, and whoever connects
-//! meanwhile waits in its backlog. `listen` puts them in and takes them out, each time for a fresh grant.
+//! meanwhile waits in its backlog, and with `--workers` so does the next instance of a worker whose last one has ended.
+//! `listen` puts them in and takes them out, each time for a fresh grant.
 
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use super::ports::{Ports, Share};
 use crate::permissions::GrantedBind;
 
 /// Sockets that are kept; further ones end with their runs.
@@ -11,13 +14,20 @@ const MOST: usize = 64;
 
 /// The sockets. Clones are the same.
 #[derive(Clone, Default)]
-pub(crate) struct Kept(Arc<Mutex<Vec<Entry>>>);
+pub(crate) struct Kept {
+    entries: Arc<Mutex<Vec<Entry>>>,
+    /// The ports that other workers have too.
+    ports: Option<Ports>,
+}
 
 struct Entry {
     /// What was asked for: the port may be 0.
     asked: SocketAddr,
     reuse: bool,
     socket: TcpListener,
+    /// Its part of a port that other workers have too.
+    #[expect(dead_code, reason = "it only has to be there")]
+    share: Option<Share>,
     /// Alive while somebody has it.
     holder: Weak<()>,
     /// Whether this run has had it.
@@ -32,6 +42,33 @@ pub(crate) struct Lease {
 }
 
 impl Kept {
+    /// For one of the workers that share these ports.
+    pub(crate) fn sharing(ports: &Ports) -> Kept {
+        Kept {
+            ports: Some(ports.clone()),
+            ..Kept::default()
+        }
+    }
+
+    /// Opens a new socket for the grant, and keeps it where there is room. `open` takes a port, and whether to share it.
+    pub(super) fn open(
+        &self,
+        grant: &GrantedBind,
+        reuse: bool,
+        open: impl Fn(u16, bool) -> io::Result<TcpListener>,
+    ) -> io::Result<(TcpListener, Option<Lease>)> {
+        let asked = grant.socket_addr();
+        let Some(ports) = &self.ports else {
+            let socket = open(asked.port(), reuse)?;
+            let lease = self.keep(grant, reuse, &socket, None);
+            return Ok((socket, lease));
+        };
+        let number = self.entries().iter().filter(|entry| entry.asked == asked).count();
+        let (socket, share) = ports.open(asked, number, reuse, open)?;
+        let lease = self.keep(grant, reuse, &socket, Some(share));
+        Ok((socket, lease))
+    }
+
     /// The socket that was bound for such a grant before, if nobody has it now.
     pub(super) fn take(&self, grant: &GrantedBind, reuse: bool) -> Option<(TcpListener, Lease)> {
         let mut entries = self.entries();
@@ -47,9 +84,16 @@ impl Kept {
     }
 
     /// Keeps a socket that was bound for the grant, where there is room.
-    pub(super) fn keep(&self, grant: &GrantedBind, reuse: bool, socket: &TcpListener) -> Option<Lease> {
+    fn keep(
+        &self,
+        grant: &GrantedBind,
+        reuse: bool,
+        socket: &TcpListener,
+        share: Option<Share>,
+    ) -> Option<Lease> {
         let mut entries = self.entries();
-        if entries.len() >= MOST {
+        // A shared one must stay known as such while it is open; the limit on servers bounds those.
+        if entries.len() >= MOST && share.is_none() {
             return None;
         }
         let socket = socket.try_clone().ok()?;
@@ -58,6 +102,7 @@ impl Kept {
             asked: grant.socket_addr(),
             reuse,
             socket,
+            share,
             holder: Arc::downgrade(&lease.holder),
             was_used: true,
         });
@@ -86,7 +131,7 @@ impl Kept {
     }
 
     fn entries(&self) -> MutexGuard<'_, Vec<Entry>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

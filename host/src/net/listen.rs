@@ -76,15 +76,12 @@ impl Listeners {
     /// The socket that was kept for such a grant, or a new one.
     fn open(&self, grant: &GrantedBind, reuse: bool) -> io::Result<(TcpListener, Option<Lease>)> {
         let Some(kept) = &self.kept else {
-            return Ok((TcpListener::from_std(open(grant, reuse)?)?, None));
+            let socket = open(grant, grant.socket_addr().port(), reuse)?;
+            return Ok((TcpListener::from_std(socket)?, None));
         };
         let (socket, lease) = match kept.take(grant, reuse) {
             Some((socket, lease)) => (socket, Some(lease)),
-            None => {
-                let socket = open(grant, reuse)?;
-                let lease = kept.keep(grant, reuse, &socket);
-                (socket, lease)
-            }
+            None => kept.open(grant, reuse, |port, reuse| open(grant, port, reuse))?,
         };
         Ok((TcpListener::from_std(socket)?, lease))
     }
@@ -128,8 +125,12 @@ impl Listener {
     clippy::disallowed_methods,
     reason = "the one place that binds, an address that was granted"
 )]
-fn open(grant: &GrantedBind, reuse: bool) -> io::Result<std::net::TcpListener> {
-    let address = grant.socket_addr();
+fn open(grant: &GrantedBind, port: u16, reuse: bool) -> io::Result<std::net::TcpListener> {
+    // The port is the granted one; or, where any was granted, that which another worker has got for the same grant.
+    let mut address = grant.socket_addr();
+    if address.port() == 0 {
+        address.set_port(port);
+    }
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // A port whose last connections linger in TIME_WAIT is free; two listeners still exclude each other.
     socket.set_reuse_address(true)?;

@@ -14,6 +14,7 @@ pub(crate) mod http_client;
 pub(crate) mod http_server;
 pub(crate) mod kept;
 pub(crate) mod listen;
+pub(crate) mod ports;
 pub(crate) mod redirect;
 pub(crate) mod stream;
 pub(crate) mod tls;

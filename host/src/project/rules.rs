@@ -1,11 +1,11 @@
 //! Which file a `require` means: the guest's own rules, for `atoll check` and `atoll build`, which run no guest for it. Pure
 //! but for the files of a [`Project`], which bounds what is read.
 
-#[path = "../../../guest/src/require/aliases.rs"]
+#[path = "../../shared/require/aliases.rs"]
 mod aliases;
-#[path = "../../../guest/src/require/path.rs"]
+#[path = "../../shared/require/path.rs"]
 mod path;
-#[path = "../../../guest/src/require/resolve.rs"]
+#[path = "../../shared/require/resolve.rs"]
 mod resolve;
 
 use std::cell::RefCell;

@@ -5,19 +5,20 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::clock::SystemClock;
 use super::guests::Guests;
 use super::turns::Turns;
-use super::{Console, Runtime, Shared, StandardConsole, Terminal, engine};
+use super::{Clock, Console, Runtime, Shared, StandardConsole, Terminal, engine};
+use crate::functions::Namespace;
 use crate::limits::Limits;
 use crate::net::dial::{Resolver, SystemResolver};
 use crate::net::error::CODES;
 use crate::net::guard::{Audit, Decider, Guard, Learning};
-use crate::net::kept::Kept;
 use crate::observe::{AccessLog, Observer};
 use crate::permissions::Permissions;
 
 /// The component that holds the Luau virtual machine: built from `guest/` by `cargo xtask guest`.
-pub(crate) const GUEST: &[u8] = include_bytes!("../../../guest/prebuilt/atoll-guest.wasm");
+pub(crate) const GUEST: &[u8] = include_bytes!("../../shared/prebuilt/atoll-guest.wasm");
 
 /// Collects what a [`Runtime`] is made of.
 #[derive(Default)]
@@ -30,10 +31,11 @@ pub struct Builder {
     console: Option<Arc<dyn Console>>,
     resolver: Option<Arc<dyn Resolver>>,
     access_log: Option<Arc<dyn AccessLog>>,
+    functions: Vec<Namespace>,
+    clock: Option<Arc<dyn Clock>>,
     cache: Option<PathBuf>,
     guest: Option<Vec<u8>>,
     terminal: Option<Terminal>,
-    kept: Option<Kept>,
 }
 
 /// Why there is no runtime.
@@ -102,6 +104,19 @@ impl Builder {
         self
     }
 
+    /// Lets every script of the runtime call these functions: registering is granting. Where a script has a namespace of the same
+    /// name [of its own](super::Script::functions), that one counts.
+    pub fn functions(mut self, namespace: Namespace) -> Builder {
+        self.functions.push(namespace);
+        self
+    }
+
+    /// Tells scripts the time; the system's, unless this is called.
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Builder {
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+
     /// Runs this component of the world `script` (`wit/world.wit`) in place of the Luau machine that Atoll brings. It may do
     /// as it likes: permissions and limits are the host's. [Apps](super::Script::from_app) still run in the guests that they
     /// bring.
@@ -121,12 +136,6 @@ impl Builder {
     /// Where the lines of sessions come from.
     pub(crate) fn terminal(mut self, terminal: Terminal) -> Builder {
         self.terminal = Some(terminal);
-        self
-    }
-
-    /// Where sockets are kept for the next runtime.
-    pub(crate) fn kept(mut self, kept: &Kept) -> Builder {
-        self.kept = Some(kept.clone());
         self
     }
 
@@ -152,12 +161,14 @@ impl Builder {
                 },
                 limits: Arc::new(self.limits),
                 console: self.console.unwrap_or_else(|| Arc::new(StandardConsole)),
+                functions: self.functions.into(),
+                clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
                 tests: None,
                 resolver: self
                     .resolver
                     .unwrap_or_else(|| Arc::new(SystemResolver::default())),
                 terminal: self.terminal,
-                kept: self.kept,
+                kept: None,
                 trust: Arc::default(),
                 observer,
                 turns: Turns::new(),

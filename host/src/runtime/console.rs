@@ -54,6 +54,29 @@ pub trait Console: Send + Sync {
     fn event(&self, event: &Event<'_>);
 }
 
+/// Another's console, without a word of servers.
+pub(super) struct Discreet(pub(super) Arc<dyn Console>);
+
+impl Console for Discreet {
+    fn is_ready(&self, to: Output, bytes: usize) -> bool {
+        self.0.is_ready(to, bytes)
+    }
+
+    fn write_line(&self, to: Output, text: &[u8]) -> io::Result<()> {
+        self.0.write_line(to, text)
+    }
+
+    fn report(&self, error: &ScriptError) {
+        self.0.report(error);
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        if !matches!(event, Event::Listening { .. }) {
+            self.0.event(event);
+        }
+    }
+}
+
 /// The process's standard output and standard error.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct StandardConsole;

@@ -15,6 +15,7 @@ use super::state::{LastWords, Servers};
 use super::turns::Pulse;
 use super::{Script, ScriptError, Shared, State, Stop};
 use crate::bindings::generated::{Program, ScriptPre};
+use crate::functions::Functions;
 use crate::limits::{self, Limits};
 use crate::observe::{CRASH, MEMORY};
 use crate::project::Project;
@@ -67,6 +68,8 @@ pub(super) struct Ended {
     pub(super) result: Result<(), RunError>,
     /// Whether a server of its was open to the last.
     pub(super) was_serving: bool,
+    /// Whether the script ended the program, and well.
+    pub(super) has_exited: bool,
 }
 
 /// Runs the script once.
@@ -85,6 +88,8 @@ pub(super) async fn run(
     let state = State::new(
         shared,
         chunks.clone(),
+        Functions::of(&shared.functions, &script.functions),
+        script.meter.clone(),
         servers.clone(),
         sockets.clone(),
         &last_words,
@@ -97,9 +102,10 @@ pub(super) async fn run(
         servers.close().await;
     };
     let ended = tokio::select! {
-        ended = drive(shared, guest, script, &mut store, pulse) => Some(ended),
+        ended = script.meter.watch(drive(shared, guest, script, &mut store, pulse)) => Some(ended),
         () = stopped => None,
     };
+    let has_exited = matches!(&ended, Some(Err(error)) if matches!(error.downcast_ref(), Some(Exited(0))));
     let (result, killed) = match ended {
         None => (Err(RunError::Stopped), None),
         Some(Ok(Ok(()))) => (Ok(()), None),
@@ -116,7 +122,11 @@ pub(super) async fn run(
     sockets.close();
     let goodbyes = join(servers.ended(), sockets.wait());
     drop(tokio::time::timeout(GOODBYE, goodbyes).await);
-    Ended { result, was_serving }
+    Ended {
+        result,
+        was_serving,
+        has_exited,
+    }
 }
 
 /// Puts the limits on a fresh store.

@@ -5,11 +5,13 @@
 
 mod builder;
 mod chunks;
+mod clock;
 pub(crate) mod component;
 mod console;
 mod engine;
 mod guests;
 mod instance;
+mod meter;
 mod script;
 mod state;
 mod stop;
@@ -24,16 +26,19 @@ use wasmtime::Engine;
 
 pub(crate) use builder::GUEST;
 pub use builder::{BuildError, Builder};
+pub use clock::{Clock, Sleeping};
 pub(crate) use console::tell;
 pub use console::{Console, Event, Output, StandardConsole};
 pub(crate) use instance::Exited;
 pub use instance::RunError;
+pub use meter::{Meter, RunUsage};
 pub use script::{Script, ScriptError, ScriptErrorKind};
 pub(crate) use state::State;
 pub use stop::Stop;
 pub(crate) use terminal::{Asked, Input, Terminal};
 pub(crate) use tests::{Fate, Schedule, TestCase, TestLog};
 
+use crate::functions::Namespace;
 use crate::limits::Limits;
 use crate::net::dial::Resolver;
 use crate::net::guard::Guard;
@@ -57,6 +62,8 @@ struct Shared {
     guard: Guard,
     limits: Arc<Limits>,
     console: Arc<dyn Console>,
+    functions: Arc<[Namespace]>,
+    clock: Arc<dyn Clock>,
     tests: Option<Arc<dyn TestLog>>,
     resolver: Arc<dyn Resolver>,
     terminal: Option<Terminal>,
@@ -105,6 +112,26 @@ impl Runtime {
     /// As [`run`](Runtime::run), until `stop` is told: then servers stop accepting, the requests under way are
     /// finished within the `drain` limit, and the script is ended.
     pub async fn run_until(&self, script: &Script, stop: &Stop) -> Result<(), RunError> {
+        self.run_seated(script, stop).await.map(drop)
+    }
+
+    /// The same for one of several workers, or for one run of several: with its sockets in `kept`. Only the first worker tells
+    /// of its servers, as all have the same.
+    pub(crate) fn seated(&self, kept: &Kept, is_first: bool) -> Runtime {
+        let mut shared = Shared::clone(&self.shared);
+        shared.kept = Some(kept.clone());
+        // They have processors of their own.
+        shared.turns = turns::Turns::new();
+        if !is_first {
+            shared.console = Arc::new(console::Discreet(shared.console));
+        }
+        Runtime {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// As [`run_until`](Runtime::run_until); true where the script ended the program, and well.
+    pub(crate) async fn run_seated(&self, script: &Script, stop: &Stop) -> Result<bool, RunError> {
         let guests = &self.shared.guests;
         let guest = tokio::select! {
             biased;

@@ -11,8 +11,10 @@ use super::GUEST;
 use crate::app::{self, App, AppError};
 use crate::bindings::generated::Mode;
 use crate::diagnostics::{Diagnostic, Excerpt, Sources, Style, excerpts_of_error, excerpts_of_syntax};
+use crate::functions::Namespace;
 use crate::limits::Limits;
 use crate::project::{self, Modules, Project, Seen};
+use crate::runtime::Meter;
 
 /// A script to run: its text, and what it may know of its start.
 #[derive(Debug, Clone)]
@@ -29,6 +31,10 @@ pub struct Script {
     pub(super) mode: Mode,
     /// What it can require by a path.
     pub(super) modules: Modules,
+    /// What it may call of the embedder's, beside what the runtime has.
+    pub(super) functions: Vec<Namespace>,
+    /// What is told of its runs.
+    pub(super) meter: Meter,
     /// Where it lies among them.
     path: String,
     /// Whether it and its modules are Luau's bytecode.
@@ -49,6 +55,8 @@ impl Script {
             arguments: Vec::new(),
             environment: Vec::new(),
             modules: Modules::none(),
+            functions: Vec::new(),
+            meter: Meter::new(),
             mode: Mode::Script,
             is_bytecode: false,
             guest: None,
@@ -169,6 +177,19 @@ impl Script {
     /// Gives the script its `process.env`: names and values. It has none otherwise, whatever the process has.
     pub fn environment(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Script {
         self.environment = variables.into_iter().collect();
+        self
+    }
+
+    /// Lets this script call these functions, beside those that [the runtime has](super::Builder::functions). So each script
+    /// can have functions that know whose script it is.
+    pub fn functions(mut self, namespace: Namespace) -> Script {
+        self.functions.push(namespace);
+        self
+    }
+
+    /// Has the script's runs tell this meter what they use.
+    pub fn meter(mut self, meter: &Meter) -> Script {
+        self.meter = meter.clone();
         self
     }
 

@@ -12,8 +12,11 @@ use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::chunks::Chunks;
+use super::clock::{Clock, TimeOfDay};
+use super::meter::Meter;
 use super::turns::Pulse;
 use super::{Console, Shared, Terminal, TestLog};
+use crate::functions::Functions;
 use crate::limits::Limits;
 use crate::net::dial::Dialer;
 use crate::net::error::Error;
@@ -54,6 +57,12 @@ pub(crate) struct State {
     pub(crate) tests: Option<Arc<dyn TestLog>>,
     /// Bounds what it writes to standard error.
     pub(crate) log_rate: LogRate,
+    /// What it may call of the embedder's.
+    pub(crate) functions: Functions,
+    /// Places for such calls.
+    pub(crate) function_places: Arc<Semaphore>,
+    /// Its time.
+    pub(crate) clock: Arc<dyn Clock>,
     /// The files that it may read.
     pub(crate) project: Arc<Project>,
     /// Sends its requests.
@@ -83,6 +92,8 @@ impl State {
     pub(super) fn new(
         shared: &Shared,
         chunks: Arc<Chunks>,
+        functions: Functions,
+        meter: Meter,
         servers: Servers,
         sockets: TaskTracker,
         last_words: &LastWords,
@@ -102,6 +113,9 @@ impl State {
             terminal: shared.terminal.clone(),
             tests: shared.tests.clone(),
             log_rate: LogRate::new(limits.log_lines),
+            functions,
+            function_places: Arc::new(Semaphore::new(limits.functions as usize)),
+            clock: shared.clock.clone(),
             project: chunks.project.clone(),
             chunks,
             client: Arc::new(Client::new(
@@ -119,12 +133,16 @@ impl State {
             servers,
             memory: Memory {
                 observer: shared.observer.clone(),
+                meter,
                 used: 0,
                 elements: 0,
                 limit: limits.memory,
                 denied: false,
             },
-            wasi: WasiCtx::builder().stderr(last_words.0.clone()).build(),
+            wasi: WasiCtx::builder()
+                .stderr(last_words.0.clone())
+                .wall_clock(TimeOfDay(shared.clock.clone()))
+                .build(),
             limits,
         }
     }
@@ -181,6 +199,7 @@ impl Drop for State {
     fn drop(&mut self) {
         let gauges = &self.observer.counters().gauges;
         gauges.instance_ended(self.handles.into(), self.memory.used);
+        self.memory.meter.instance_ended(self.memory.used);
     }
 }
 
@@ -248,6 +267,7 @@ impl Servers {
 /// Counts the linear memory (and the exceptions' heap) of one instance, and its tables.
 pub(super) struct Memory {
     observer: Arc<Observer>,
+    meter: Meter,
     used: u64,
     elements: usize,
     limit: u64,
@@ -265,6 +285,7 @@ impl ResourceLimiter for Memory {
         }
         let gauges = &self.observer.counters().gauges;
         gauges.memory_changed(self.used, used);
+        self.meter.memory_changed(self.used, used);
         self.used = used;
         Ok(true)
     }

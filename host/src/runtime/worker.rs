@@ -14,13 +14,13 @@ const RESTARTS: usize = 5;
 /// The time in which they are counted.
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// Runs the script within its wall time, and again where a limit ended it while it was serving.
+/// Runs the script within its wall time, and again where a limit ended it while it was serving. True where it ended the program.
 pub(super) async fn run(
     shared: &Shared,
     guest: &ScriptPre<State>,
     script: &Script,
     stop: &Stop,
-) -> Result<(), RunError> {
+) -> Result<bool, RunError> {
     let Some(wall) = shared.limits.wall else {
         return keep_going(shared, guest, script, stop).await;
     };
@@ -42,7 +42,7 @@ async fn keep_going(
     guest: &ScriptPre<State>,
     script: &Script,
     stop: &Stop,
-) -> Result<(), RunError> {
+) -> Result<bool, RunError> {
     let project = Arc::new(script.project(&shared.limits));
     let mut restarts = VecDeque::new();
     loop {
@@ -53,7 +53,7 @@ async fn keep_going(
             {
                 error
             }
-            result => return result,
+            result => return result.map(|()| ended.has_exited),
         };
         let now = Instant::now();
         restarts.retain(|then| now.duration_since(*then) < WINDOW);
@@ -61,6 +61,10 @@ async fn keep_going(
             return Err(broken);
         }
         restarts.push_back(now);
+        if let Some(kept) = &shared.kept {
+            // Those of the instance before last.
+            kept.close_unused();
+        }
         shared.observer.restarted(&script.name);
         let console = &shared.console;
         tell(console, Output::Err, 0, move |console| {

@@ -23,7 +23,7 @@ use crate::limits::{self, Limits};
 use crate::project::Files;
 
 /// The guest that imports WASI only: built from `guest/` by `cargo xtask guest`.
-const GUEST: &[u8] = include_bytes!("../../../../guest/prebuilt/atoll-wasi-http.wasm");
+const GUEST: &[u8] = include_bytes!("../../../shared/prebuilt/atoll-wasi-http.wasm");
 
 /// How long the script's start may take, waits included, unless the limits say otherwise.
 const PATIENCE: Duration = Duration::from_secs(30);
