@@ -187,3 +187,53 @@ pub(crate) mod websocket {
         Err(ErrorCode::NotSupported(NO_WEBSOCKETS.to_owned()))
     }
 }
+
+/// Nobody embeds it.
+pub(crate) mod functions {
+    /// Functions under one global name.
+    pub(crate) struct Namespace {
+        /// That name.
+        pub(crate) name: String,
+        /// Theirs.
+        pub(crate) functions: Vec<String>,
+    }
+
+    /// A value, or the beginning of a table.
+    pub(crate) enum Value {
+        /// Nothing.
+        Nil,
+        /// True or false.
+        Boolean(bool),
+        /// A number.
+        Number(f64),
+        /// Any bytes.
+        Text(Vec<u8>),
+        /// A buffer's.
+        Buffer(Vec<u8>),
+        /// So many values follow.
+        Array(u32),
+        /// So many pairs follow.
+        Record(u32),
+    }
+
+    /// Why a call has no result.
+    #[allow(dead_code, reason = "none is called")]
+    pub(crate) enum Failure {
+        /// The arguments are wrong.
+        Arguments(String),
+        /// The function says so.
+        Failed(String),
+        /// A limit of the host's.
+        LimitExceeded(String),
+    }
+
+    /// None.
+    pub(crate) fn registered() -> Vec<Namespace> {
+        Vec::new()
+    }
+
+    /// There is none to call.
+    pub(crate) async fn call(_function: u32, _arguments: Vec<Value>) -> Result<Vec<Value>, Failure> {
+        Err(Failure::Failed("there is no such function".to_owned()))
+    }
+}

@@ -19,7 +19,7 @@ pub(crate) mod timer;
 pub(crate) mod types;
 mod words;
 
-pub(crate) use absent::{process, terminal, test, websocket};
+pub(crate) use absent::{functions, process, terminal, test, websocket};
 pub(crate) use app::keep_seeder;
 pub(crate) use executor::give_way;
 pub(crate) use types::{Mode, Program, ScriptError};

@@ -11,6 +11,11 @@ pub(crate) async fn sleep(time: Duration) -> Result<(), ErrorCode> {
     Ok(())
 }
 
+/// Nanoseconds of the monotonic clock.
+pub(crate) fn now() -> Duration {
+    monotonic_clock::now()
+}
+
 /// Waits until an instant of the monotonic clock.
 pub(super) async fn sleep_until(end: u64) {
     executor::ready(monotonic_clock::subscribe_instant(end)).await;
@@ -18,5 +23,5 @@ pub(super) async fn sleep_until(end: u64) {
 
 /// The instant that lies so far ahead; none where the clock has no such instant.
 pub(super) fn ahead(time: Duration) -> Option<u64> {
-    monotonic_clock::now().checked_add(time)
+    now().checked_add(time)
 }
