@@ -162,6 +162,7 @@ fn plain(name: &str) -> String {
 
 /// What kind of failure an error of the script is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ScriptErrorKind {
     /// The text is not Luau.
     Syntax,
@@ -171,6 +172,7 @@ pub enum ScriptErrorKind {
 
 /// An error that nothing in the script caught.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ScriptError {
     /// What kind it is.
     pub kind: ScriptErrorKind,
