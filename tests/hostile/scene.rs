@@ -99,6 +99,7 @@ impl Console for Words {
                 self.with(|said| said.broken.get_or_insert(cause).to_string());
                 self.stop.stop();
             }
+            _ => {}
         }
     }
 }

@@ -27,6 +27,7 @@ use locate::Found;
 
 /// A line of source that an error is in or about.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Excerpt {
     /// What messages call the file.
     pub file: String,
@@ -40,6 +41,7 @@ pub struct Excerpt {
 
 /// A part of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Mark {
     /// Its bytes in [`Excerpt::text`]; none at all at the end of a file that goes on too short.
     pub bytes: Range<usize>,
@@ -51,6 +53,7 @@ pub struct Mark {
 
 /// What a part of a line is to an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum MarkKind {
     /// The error is here.
     Place,

@@ -94,6 +94,7 @@ impl Default for Limits {
 
 /// Why a `name=value` is no limit.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LimitError {
     /// No limit has that name.
     #[error("there is no limit {0:?}; the limits are {names}", names = Limits::names().join(", "))]

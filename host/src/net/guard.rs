@@ -16,6 +16,7 @@ use crate::permissions::{
 
 /// A decision that is about to be made, as the rules allow it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Question {
     /// What the script tries: `net.request`, `net.websocket`, `net.serve`.
     pub action: &'static str,
@@ -39,6 +40,7 @@ pub trait Decider: Send + Sync {
 
 /// How a decision came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Verdict {
     /// It was allowed.
     Allowed,
@@ -50,6 +52,7 @@ pub enum Verdict {
 
 /// One decision, for the record.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Decision {
     /// When it was made.
     pub time: SystemTime,

@@ -40,6 +40,7 @@ pub struct Builder {
 
 /// Why there is no runtime.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum BuildError {
     /// The cache folder can't be used; run without one, or choose another.
     #[error("cannot use the cache folder {folder}: {cause}", folder = .folder.display())]

@@ -22,6 +22,7 @@ pub enum Output {
 
 /// What happens around a script, and is the user's to know.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Event<'a> {
     /// A server is bound and accepts connections.
     Listening {

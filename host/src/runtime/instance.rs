@@ -15,13 +15,13 @@ use super::state::{LastWords, Servers};
 use super::turns::Pulse;
 use super::{Script, ScriptError, Shared, State, Stop};
 use crate::bindings::generated::{Program, ScriptPre};
-use crate::functions::Functions;
 use crate::limits::{self, Limits};
 use crate::observe::{CRASH, MEMORY};
 use crate::project::Project;
 
 /// How a run ended, where it did not end well.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RunError {
     /// The script's own error: it is the script's author's to mend.
     #[error(transparent)]
@@ -87,9 +87,8 @@ pub(super) async fn run(
     let pulse = Pulse::new(shared.turns.clone());
     let state = State::new(
         shared,
+        script,
         chunks.clone(),
-        Functions::of(&shared.functions, &script.functions),
-        script.meter.clone(),
         servers.clone(),
         sockets.clone(),
         &last_words,

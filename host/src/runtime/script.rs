@@ -214,6 +214,7 @@ fn plain(name: &str) -> String {
 
 /// What kind of failure an error of the script is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ScriptErrorKind {
     /// The text is not Luau.
     Syntax,
@@ -223,6 +224,7 @@ pub enum ScriptErrorKind {
 
 /// An error that nothing in the script caught.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ScriptError {
     /// What kind it is.
     pub kind: ScriptErrorKind,

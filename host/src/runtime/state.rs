@@ -15,7 +15,7 @@ use super::chunks::Chunks;
 use super::clock::{Clock, TimeOfDay};
 use super::meter::Meter;
 use super::turns::Pulse;
-use super::{Console, Shared, Terminal, TestLog};
+use super::{Console, Script, Shared, Terminal, TestLog};
 use crate::functions::Functions;
 use crate::limits::Limits;
 use crate::net::dial::Dialer;
@@ -91,9 +91,8 @@ impl State {
     /// A state for one run; `last_words` receives what the guest's libc writes, `sockets` runs the WebSockets that it opens.
     pub(super) fn new(
         shared: &Shared,
+        script: &Script,
         chunks: Arc<Chunks>,
-        functions: Functions,
-        meter: Meter,
         servers: Servers,
         sockets: TaskTracker,
         last_words: &LastWords,
@@ -113,7 +112,7 @@ impl State {
             terminal: shared.terminal.clone(),
             tests: shared.tests.clone(),
             log_rate: LogRate::new(limits.log_lines),
-            functions,
+            functions: Functions::of(&shared.functions, &script.functions),
             function_places: Arc::new(Semaphore::new(limits.functions as usize)),
             clock: shared.clock.clone(),
             project: chunks.project.clone(),
@@ -133,7 +132,7 @@ impl State {
             servers,
             memory: Memory {
                 observer: shared.observer.clone(),
-                meter,
+                meter: script.meter.clone(),
                 used: 0,
                 elements: 0,
                 limit: limits.memory,
