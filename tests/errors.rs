@@ -71,10 +71,16 @@ const SCRIPTS: [(&str, &str); 19] = [
 ];
 
 /// Codes without a script, and why.
-const BEYOND: [(&str, &str); 1] = [(
-    "HostUnreachable",
-    "takes a route that leads nowhere, and the loopback has none: host/src/net/error.rs tests it",
-)];
+const BEYOND: [(&str, &str); 2] = [
+    (
+        "HostUnreachable",
+        "takes a route that leads nowhere, and the loopback has none: host/src/net/error.rs tests it",
+    ),
+    (
+        "NotSupported",
+        "is for hosts of wasi:http alone: tests/wasi.rs has it",
+    ),
+];
 
 /// What the peer answers.
 const ROUTES: &str = "

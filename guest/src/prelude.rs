@@ -2,7 +2,7 @@
 //!
 //! Called by `vm.rs` once, before the sandbox is closed. `core.luau` says how natives and these files work together.
 
-use mlua::{ChunkMode, Compiler, Function, Lua, Table, Value};
+use mlua::{ChunkMode, Function, Lua, Table, Value};
 
 use crate::bindings::Mode;
 use crate::scheduler::Drivers;
@@ -82,10 +82,7 @@ fn tests(
 }
 
 fn chunk(lua: &Lua, source: &str) -> mlua::Result<Function> {
-    // Nobody debugs it, and its frames are left out of stack traces.
-    let compiler = Compiler::new().set_optimization_level(2);
     lua.load(source)
-        .set_compiler(compiler)
         .set_name(format!("={NAME}"))
         .set_mode(ChunkMode::Text)
         .into_function()

@@ -117,7 +117,7 @@
   (func $next
     (call $accept (global.get $server) (i32.const 1) (i32.const 64))
     (global.set $exchange (i32.load (i32.load (i32.const 64))))
-    (global.set $body (i32.load offset=32 (i32.load (i32.const 64)))))
+    (global.set $body (i32.load offset=16 (i32.load (i32.const 64)))))
 
   ;; Answers it with nothing.
   (func $answer

@@ -37,7 +37,7 @@ const OF_IO: [&str; 4] = ["pollable", "input-stream", "output-stream", "io-error
 /// What `bindgen!` makes of the guest's own interface.
 mod generated {
     wasmtime::component::bindgen!({
-        path: "../guest/src/wasi/app.wit",
+        path: "shared/app.wit",
         world: "application",
         exports: { default: async },
     });
