@@ -16,6 +16,7 @@ pub(super) fn trials() -> Vec<Trial> {
         a_server_that_is_dropped_is_gone,
         what_is_in_use_cannot_be_dropped,
         requests_beyond_the_handles,
+        functions_that_are_not_there,
     ]
 }
 
@@ -214,4 +215,20 @@ fn requests_beyond_the_handles() -> Result<(), Failed> {
         })?;
     ended.returned("1\n")?;
     Ok(())
+}
+
+/// The runtime of these scenes has none of its own, so every number is wrong.
+fn functions_that_are_not_there() -> Result<(), Failed> {
+    let cases: Vec<String> = ["0", "1", "-1"]
+        .iter()
+        .map(|number| {
+            format!("(call $call-host (i32.const {number}) (i32.const 0) (i32.const 0) (i32.const 64))")
+        })
+        .collect();
+    all_crash(
+        Scene::new(),
+        Guest::new(),
+        &cases,
+        "a function was called that is not there",
+    )
 }

@@ -2,6 +2,7 @@
   ;; waits, and each async one as `…-begin`, which returns a subtask.
   (import "atoll:net/console@0.1.0" "write-line" (func $write-line (param i32 i32 i32)))
   (import "atoll:net/console@0.1.0" "report" (func $report (param i32 i32 i32 i32 i32 i32 i32)))
+  (import "atoll:net/functions@0.1.0" "call" (func $call-host (param i32 i32 i32 i32)))
   (import "atoll:net/modules@0.1.0" "look" (func $look (param i32 i32 i32)))
   (import "atoll:net/modules@0.1.0" "read" (func $read-file (param i32 i32 i32)))
   (import "atoll:net/terminal@0.1.0" "read-line" (func $read-line (param i32 i32)))

@@ -88,6 +88,7 @@ impl Console for Watch {
             // The plain server is first.
             Event::Listening { address, .. } => drop(self.listening.send(*address)),
             Event::Restarting(error) => self.complain(format!("restarted: {error}")),
+            _ => {}
         }
     }
 }

@@ -2,16 +2,17 @@
 //! servers and what the host knows (permissions, counts, logs), and nothing that the script has.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc as threads;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 
 use crate::net::kept::Kept;
 use crate::net::ports::Ports;
 use crate::runtime::{RunError, Runtime, Script, Stop};
 
-/// How long the other workers may take to end once one has ended them all.
+/// How long workers may take to end once they are to end at once.
 const GOODBYE: Duration = Duration::from_secs(2);
 
 /// What `--workers auto` takes: a worker for each processor that there is for this process.
@@ -63,17 +64,20 @@ impl Workers {
 
 async fn together(seats: &[Kept], runtime: &Runtime, script: &Script, stop: &Stop) -> Result<(), RunError> {
     let (tell, mut told) = mpsc::channel(seats.len());
-    let abort = CancellationToken::new();
-    let ending = abort.clone().drop_guard();
+    let (alive, ended) = threads::channel();
+    let crew = Crew {
+        abort: CancellationToken::new(),
+        ended,
+    };
     for (number, kept) in seats.iter().enumerate() {
         let worker = Worker {
             runtime: runtime.seated(kept, number == 0),
             kept: kept.clone(),
             script: script.clone(),
             stop: stop.clone(),
-            abort: abort.clone(),
+            abort: crew.abort.clone(),
         };
-        let tell = tell.clone();
+        let (tell, alive) = (tell.clone(), alive.clone());
         std::thread::Builder::new()
             .name(format!("atoll-worker-{number}"))
             .spawn(move || {
@@ -81,13 +85,29 @@ async fn together(seats: &[Kept], runtime: &Runtime, script: &Script, stop: &Sto
                 let ended = ended.unwrap_or_else(|_| Err(broken("it has panicked")));
                 // Nobody listens where another has ended the program.
                 drop(tell.blocking_send(ended));
+                drop(alive);
             })
             .map_err(broken)?;
     }
-    drop(tell);
-    let ended = all(&mut told).await;
-    finish(ending, told).await;
-    ended
+    drop((tell, alive));
+    let end = all(&mut told).await;
+    drop(crew);
+    end
+}
+
+/// The threads. Dropped, it ends those that are left and waits for them a while, so that what comes next finds their sockets free.
+struct Crew {
+    abort: CancellationToken,
+    /// Closed when the last one has ended.
+    ended: threads::Receiver<()>,
+}
+
+impl Drop for Crew {
+    fn drop(&mut self) {
+        self.abort.cancel();
+        // Nothing is ever sent.
+        self.ended.recv_timeout(GOODBYE).ok();
+    }
 }
 
 /// Waits until all workers have ended, or one has ended the program.
@@ -102,13 +122,6 @@ async fn all(told: &mut mpsc::Receiver<Result<bool, RunError>>) -> Result<(), Ru
         }
     }
     end
-}
-
-/// Ends those that are left, and waits for them a while.
-async fn finish(ending: DropGuard, mut told: mpsc::Receiver<Result<bool, RunError>>) {
-    drop(ending);
-    let left = async { while told.recv().await.is_some() {} };
-    drop(tokio::time::timeout(GOODBYE, left).await);
 }
 
 /// What a thread needs.
@@ -133,8 +146,8 @@ impl Worker {
                 () = self.abort.cancelled() => Err(RunError::Stopped),
             }
         });
-        if ended.is_ok() {
-            // It needs its ports no more, and nobody is to wait in their backlog.
+        if ended.is_ok() && !self.stop.is_stopped() {
+            // It has ended by itself and needs its ports no more: nobody is to wait in their backlog.
             self.kept.close();
         }
         // A name that the system still looks up must not hold up the end.
