@@ -1,6 +1,6 @@
 //! Header fields between what scripts say and what `wasi:http` carries. Framing is the host's, as it is on Atoll's own.
 
-use wasip2::http::types::{Fields, HeaderError};
+use wasip2::http::types::{Fields, HeaderError, Headers};
 
 use super::types::Header;
 use crate::net::header::is_token;
@@ -68,7 +68,7 @@ fn with_length(
     length: Option<usize>,
     is_ours: impl Fn(&str) -> bool,
 ) -> Result<Fields, String> {
-    let fields = Fields::new();
+    let fields = Headers::new();
     for header in headers.iter().filter(|header| !is_ours(&header.name)) {
         append(&fields, &header.name, &header.value)?;
     }
