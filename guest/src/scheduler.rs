@@ -186,11 +186,6 @@ impl Scheduler {
         }
     }
 
-    /// Where the values live that its jobs make.
-    pub(crate) fn heap(&self) -> &Heap {
-        &self.0.heap
-    }
-
     /// Collects garbage where values of `coming` bytes need the room.
     pub(crate) fn make_room(&self, lua: &Lua, coming: usize) {
         self.0.heap.make_room(lua, coming);

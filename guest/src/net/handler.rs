@@ -5,6 +5,7 @@
 //! as the heap may be full.
 
 use std::cell::OnceCell;
+use std::rc::Rc;
 
 use mlua::prelude::LuaString;
 use mlua::{AnyUserData, Function, Lua, Table};
@@ -22,8 +23,9 @@ const OVERHEAD: usize = 1024;
 const PER_BYTE_OF_QUERY: usize = 64;
 
 /// The prelude's way to run handlers.
-#[derive(Default)]
 pub(crate) struct Handlers {
+    /// Where the values of requests are made.
+    heap: Rc<Heap>,
     /// `handle_request(handler, recover, exchange, is_upgrade, head, path, query, body)`; set once the prelude is loaded.
     driver: OnceCell<Function>,
 }
@@ -46,6 +48,14 @@ struct Values {
 }
 
 impl Handlers {
+    /// None yet.
+    pub(crate) fn new(heap: Rc<Heap>) -> Self {
+        Self {
+            heap,
+            driver: OnceCell::new(),
+        }
+    }
+
     /// Hands over the prelude's function; called once, before any server exists.
     pub(crate) fn set_driver(&self, driver: Function) {
         // A second one would be the same function.
@@ -60,7 +70,6 @@ impl Handlers {
     pub(crate) fn handle(
         &self,
         lua: &Lua,
-        heap: &Heap,
         handler: Option<&Function>,
         recover: Option<&Function>,
         upgrade: Option<Upgrade>,
@@ -72,7 +81,9 @@ impl Handlers {
         };
         let is_upgrade = upgrade.is_some();
         let coming = work.head.packed().len() * PER_BYTE_OF_QUERY + work.content.len() + OVERHEAD;
-        let values = heap.with_room(lua, coming, || Values::make(lua, upgrade, exchange, work));
+        let values = self
+            .heap
+            .with_room(lua, coming, || Values::make(lua, upgrade, exchange, work));
         let Some(values) = values? else { return Ok(()) };
         let Values {
             pending,

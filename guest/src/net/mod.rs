@@ -60,7 +60,7 @@ pub(crate) fn install(
     heap: &Rc<Heap>,
 ) -> mlua::Result<Waiting> {
     let intake = Rc::new(Intake::new(heap.limit() as u64 / INTAKE_SHARE));
-    let handlers = Rc::new(Handlers::default());
+    let handlers = Rc::new(Handlers::new(heap.clone()));
     let sockets = Rc::new(websocket::Site {
         lua: lua.clone(),
         scheduler: scheduler.clone(),

@@ -261,15 +261,10 @@ impl Site {
             Some(&self.handler)
         };
         let recover = self.recover.as_ref();
-        let outcome = self.shared.handlers.handle(
-            &self.lua,
-            self.shared.scheduler.heap(),
-            handler,
-            recover,
-            upgrade,
-            exchange,
-            work,
-        );
+        let outcome = self
+            .shared
+            .handlers
+            .handle(&self.lua, handler, recover, upgrade, exchange, work);
         self.shared.scheduler.expect_no_error(outcome);
     }
 }
