@@ -197,7 +197,7 @@ pub(super) fn take_in(request: &IncomingRequest, out: ResponseOutparam) -> Optio
     let incoming = Incoming {
         exchange: Exchange(answer.clone()),
         request: Request {
-            head: head(&request, &headers),
+            head: head(request, &headers),
             body: match content {
                 Some(content) => Body::Pieces(content.of_request(answer.clone())),
                 None => Body::Whole(Vec::new()),
