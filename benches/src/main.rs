@@ -5,6 +5,7 @@
 //! machine. Nothing here fails on a time; what is lost or left behind fails.
 
 mod client;
+mod components;
 mod cpu;
 mod curves;
 mod fairness;
@@ -75,6 +76,15 @@ enum What {
         /// Seconds of requests, each time
         #[arg(long, default_value_t = 10.0)]
         seconds: f64,
+    },
+    /// Components of the target wasi-http under `wasmtime serve`, against bare hyper; and how they are built
+    Components {
+        /// What they are served by: wasmtime 47 or later
+        #[arg(long, default_value = "wasmtime")]
+        wasmtime: PathBuf,
+        /// The rest.
+        #[command(flatten)]
+        load: Load,
     },
     /// The CPU set against the same Luau as native code
     Cpu {
@@ -161,6 +171,13 @@ fn main() -> ExitCode {
             seconds,
             folder,
         } => curves::run(&atoll, seconds, &folder),
+        What::Components { wasmtime, load } => components::run(
+            &load.atoll,
+            &wasmtime,
+            load.rounds,
+            load.seconds,
+            load.connections,
+        ),
         What::Cpu { atoll, rounds } => cpu::run(&atoll, rounds),
         What::Hyper => http::reference(),
         What::Requests {

@@ -33,7 +33,7 @@ impl Server {
     }
 
     /// Starts it and waits until it says where it listens. What else it says is passed on.
-    fn start(command: &mut Command) -> Result<Server, Box<dyn Error>> {
+    pub(crate) fn start(command: &mut Command) -> Result<Server, Box<dyn Error>> {
         let mut process = command.stderr(Stdio::piped()).spawn()?;
         let stderr = process.stderr.take().ok_or("the server has no standard error")?;
         let mut lines = BufReader::new(stderr).lines();
@@ -43,7 +43,9 @@ impl Server {
                 eprintln!("server: {line}");
             }
         });
-        let address = first.strip_prefix("listening on http://").map(str::parse);
+        let address = first
+            .split_once("http://")
+            .map(|(_, rest)| rest.trim_end_matches('/').parse());
         match address {
             Some(Ok(address)) => Ok(Server { process, address }),
             _ => {
