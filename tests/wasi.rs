@@ -2,6 +2,7 @@
 //! `wasmtime serve` is, and `wasmtime` itself where there is one.
 
 mod build;
+mod cases;
 mod host;
 
 use std::path::PathBuf;
@@ -55,6 +56,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         a_shared_instance_keeps_its_state,
     ];
     trials.extend(build::trials());
+    trials.extend(cases::trials());
     let wasmtime = Trial::test("wasi::under_wasmtime_serve", under_wasmtime_serve);
     trials.push(wasmtime.with_ignored_flag(find_wasmtime().is_none()));
     trials

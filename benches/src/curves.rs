@@ -59,7 +59,7 @@ pub(crate) fn run(atoll: &Path, seconds: f64, folder: &Path) -> Result<(), Box<d
         )?,
         requests(
             "content",
-            "bytes of content, echoed",
+            "bytes of content (echoed)",
             &[
                 1,
                 1 << 10,
@@ -124,7 +124,7 @@ fn requests(
     Ok(Curve {
         name,
         across,
-        up: &["requests/s", "99th of 100, ms"],
+        up: &["requests/s", "99th of 100 (ms)"],
         points,
     })
 }

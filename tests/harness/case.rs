@@ -208,7 +208,7 @@ impl Case {
             names.add("server", server);
             let steps =
                 notation::parse(&names.fill_in(&client)).map_err(|error| format!("client.http: {error}"))?;
-            dialogue::play(&steps, server, &child).map_err(|error| {
+            dialogue::play(&steps, server, &|name| child.signal(name)).map_err(|error| {
                 let stderr = child.stderr.text();
                 format!(
                     "{}\n--- stderr ---\n{stderr}",

@@ -7,12 +7,15 @@ use std::net::SocketAddr;
 
 use libtest_mimic::Failed;
 
-use crate::harness::child::Running;
 use crate::harness::http::{Connection, Message};
 use crate::harness::notation::{Expected, Step};
 
-/// Plays the steps; the error says which failed.
-pub(crate) fn play(steps: &[Step], server: SocketAddr, child: &Running) -> Result<(), Failed> {
+/// Plays the steps; the error says which failed. `signal` sends the child one of this name.
+pub(crate) fn play(
+    steps: &[Step],
+    server: SocketAddr,
+    signal: &dyn Fn(&str) -> Result<(), Failed>,
+) -> Result<(), Failed> {
     let mut connection = Connection::open(server)?;
     let mut method_is_head = false;
     for (index, step) in steps.iter().enumerate() {
@@ -39,7 +42,7 @@ pub(crate) fn play(steps: &[Step], server: SocketAddr, child: &Running) -> Resul
                 "cut" => check_cut(&connection.rest().map_err(at)?).map_err(|error| at(error.into()))?,
                 "closed" => connection.expect_close().map_err(at)?,
                 other => match other.strip_prefix("signal ") {
-                    Some(name) => child.signal(name).map_err(at)?,
+                    Some(name) => signal(name).map_err(at)?,
                     None => return Err(at(format!("no such command: {other}").into())),
                 },
             },

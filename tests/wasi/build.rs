@@ -54,7 +54,7 @@ pub(super) fn built() -> Result<&'static Built, Failed> {
 }
 
 /// `atoll build` of the `main.luau` in a folder.
-fn build(folder: &Path, to: &Path) -> Result<Finished, Failed> {
+pub(super) fn build(folder: &Path, to: &Path) -> Result<Finished, Failed> {
     // The time is more than a start takes that waits for nothing.
     let words = [
         "build",

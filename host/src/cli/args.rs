@@ -223,7 +223,7 @@ pub(crate) enum Format {
                   A component for wasi-http runs under `wasmtime serve`, Spin, wasmCloud and other hosts of wasi:http 0.2, and answers \
                   their requests. It imports WASI and nothing else; what it may do is what its host allows. For it the script \
                   runs now, until it waits for requests, and each instance begins with what it has set up. What else it \
-                  waits for then must end within --timeout [default: 30]. The limits are those of `atoll run --help`.\n\n\
+                  waits for then must end within --timeout [default: 30]. The limits are those of `atoll run --help`. Two builds differ in bytes, as each draws random numbers of its own.\n\n\
                   Exit codes: 0 built, 1 something is wrong with a source, 2 bad usage, or a file that cannot be read.\n\n\
                   Examples:\n  \
                   atoll build main.luau -o hello.wasm && atoll run hello.wasm --allow-listen=localhost\n  \

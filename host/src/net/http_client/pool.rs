@@ -28,8 +28,8 @@ use crate::permissions::{Scheme, Target};
 /// How long an unused connection is kept.
 const IDLE: Duration = Duration::from_secs(15);
 
-/// Unused connections kept for one origin.
-pub(super) const IDLE_PER_ORIGIN: usize = 8;
+/// Unused connections kept for one origin: fewer than requests that are under way at once would have each of them dial anew.
+pub(super) const IDLE_PER_ORIGIN: usize = 64;
 
 /// Connections that are kept for a next request at all, unused ones and those in use; further ones end with their request.
 const MOST_KEPT: usize = 256;
