@@ -26,7 +26,7 @@ impl Names {
     }
 
     /// The library that the name means; a global, unless the text says otherwise.
-    pub(super) fn library<'a>(&'a self, name: &'a str) -> Option<&'a str> {
+    pub(super) fn known_library<'a>(&'a self, name: &'a str) -> Option<&'a str> {
         if self.others.contains(name) {
             return None;
         }

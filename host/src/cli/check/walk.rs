@@ -56,7 +56,7 @@ impl<'a> Walk<'a> {
             return;
         }
         let (Some(library), Suffix::Index(Index::Dot { name: function, .. })) =
-            (self.names.library(&name), first)
+            (self.names.known_library(&name), first)
         else {
             return;
         };
