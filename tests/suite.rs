@@ -21,6 +21,7 @@ mod functions;
 mod harness;
 mod hostile;
 mod http2;
+mod isolation;
 mod limits;
 mod logs;
 mod metrics;
@@ -79,6 +80,7 @@ fn trials() -> Result<Vec<Trial>, Failed> {
     trials.extend(functions::trials());
     trials.extend(hostile::trials());
     trials.extend(http2::trials());
+    trials.extend(isolation::trials());
     trials.extend(limits::trials());
     trials.extend(logs::trials());
     trials.extend(metrics::trials());

@@ -9,7 +9,7 @@
     reason = "generated; the documentation is in the WIT files"
 )]
 
-wit_bindgen::generate!({ path: "../wit", world: "script" });
+wit_bindgen::generate!({ path: "../wit", world: "isolated-script" });
 
 pub(crate) use atoll::net::{
     console, functions, http_client, http_server, modules, process, terminal, test, timer, types, websocket,

@@ -18,6 +18,8 @@ mod crypto;
 mod fields;
 mod functions;
 mod heap;
+#[cfg(not(feature = "wasi-http"))]
+mod isolation;
 mod json;
 mod net;
 mod prelude;
@@ -35,14 +37,26 @@ mod vm;
 
 #[cfg(not(feature = "wasi-http"))]
 mod component {
+    use crate::bindings::exports::atoll::net::isolation::Guest as IsolationGuest;
+    use crate::bindings::http_server::Server;
     use crate::bindings::{self, Program, ScriptError};
-    use crate::vm;
+    use crate::{isolation, vm};
 
     struct Component;
 
     impl bindings::Guest for Component {
         async fn run(program: Program) -> Result<(), ScriptError> {
             vm::run(program).await
+        }
+    }
+
+    impl IsolationGuest for Component {
+        async fn prepare(program: Program) -> Result<Vec<Server>, ScriptError> {
+            isolation::prepare(program).await
+        }
+
+        async fn resume(servers: Vec<Server>) -> Result<(), ScriptError> {
+            isolation::resume(servers).await
         }
     }
 

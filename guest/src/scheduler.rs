@@ -253,14 +253,19 @@ impl Scheduler {
     /// The error of the main script.
     pub(crate) async fn run(&self, lua: &Lua) -> Result<(), ScriptError> {
         let mut operations = FuturesUnordered::new();
+        let mut began = Instant::now();
         loop {
-            if let ControlFlow::Break(end) = self.turn(lua) {
+            if let ControlFlow::Break(end) = self.turn(lua, began) {
                 return end;
             }
             operations.extend(self.0.started.take());
             self.collect_ready(&mut operations).await;
             if !self.0.queue.borrow().is_empty() {
-                give_way().await;
+                // What came at once may go on at once.
+                if began.elapsed() > LONGEST_TURN {
+                    give_way().await;
+                    began = Instant::now();
+                }
                 continue;
             }
             if operations.len() == 1 {
@@ -271,12 +276,12 @@ impl Scheduler {
                 Some(None) => {}
                 None => return Ok(()),
             }
+            began = Instant::now();
         }
     }
 
-    /// Runs jobs in order, those that they queue included, as long as a turn may last.
-    fn turn(&self, lua: &Lua) -> ControlFlow<Result<(), ScriptError>> {
-        let began = Instant::now();
+    /// Runs jobs in order, those that they queue included, as long as a turn that began then may last.
+    fn turn(&self, lua: &Lua, began: Instant) -> ControlFlow<Result<(), ScriptError>> {
         loop {
             let Some(job) = self.0.queue.borrow_mut().pop_front() else {
                 return ControlFlow::Continue(());

@@ -13,6 +13,7 @@ use crate::bindings::console::Output;
 use crate::bindings::types::ScriptErrorKind;
 use crate::bindings::{self, Mode, Program, ScriptError};
 use crate::heap::{self, Heap};
+use crate::net::Servers;
 use crate::problem::message_of;
 use crate::require;
 use crate::safepoint;
@@ -31,54 +32,100 @@ const MAIN_SCRIPT: &str = "main script";
 ///
 /// The main script's own error: it is not Luau, it threw, or it waits for what nothing can end.
 pub(crate) async fn run(program: Program) -> Result<(), ScriptError> {
-    let heap = Rc::new(Heap::new(usize::try_from(program.heap).unwrap_or(usize::MAX)));
-    let slice = Rc::new(Slice::new(
-        Duration::from_nanos(program.longest_run),
-        heap.clone(),
-    ));
-    let most_parked = usize::try_from(program.parked).unwrap_or(usize::MAX);
-    let scheduler = Scheduler::new(most_parked, slice.clone(), heap.clone());
-    // Declared before everything that refers into it, so dropped after it.
-    let lua = Lua::new_with(StdLib::ALL_SAFE, LuaOptions::new()).map_err(not_started)?;
-    let runner = prepare(&lua, &program, &scheduler, slice.clone(), heap).map_err(not_started)?;
-    let interactive = program.mode == Mode::Session;
-    safepoint::install(&lua, move |lua| slice.look(lua, interactive)).map_err(not_started)?;
+    match Machine::start(program, false)? {
+        Some(machine) => machine.run().await,
+        None => Ok(()),
+    }
+}
 
-    if program.mode == Mode::Compile {
-        let bytecode = source::bytecode(&lua, &program.name, &program.source).map_err(not_compiled)?;
-        bindings::console::write_line(Output::Out, &bytecode);
-        return Ok(());
-    }
-    let script =
-        source::load(&lua, &program.name, &program.source, program.compiled).map_err(not_compiled)?;
-    if program.mode == Mode::Check {
-        return Ok(());
-    }
-    let (body, arguments) = match runner {
-        None => (script, MultiValue::new()),
-        Some(runner) => (runner, script.into_lua_multi(&lua).map_err(not_started)?),
-    };
-    let main = lua.create_thread(body).map_err(not_started)?;
-    {
-        let (scheduler, main) = (scheduler.clone(), main.clone());
-        scheduler
-            .clone()
-            .enqueue(move || scheduler.drive(main, arguments));
-    }
-    lua.set_named_registry_value(MAIN_SCRIPT, &main)
-        .map_err(not_started)?;
-    scheduler.run(&lua).await?;
-    if main.status() == ThreadStatus::Resumable {
-        return Err(console::runtime_error(
-            MAIN_SCRIPT,
-            &format!(
-                "{}: the script has yielded, and nothing is left that could resume it",
-                program.name
-            ),
-            "",
+/// A Luau machine with its program, which is started and yet to run.
+pub(crate) struct Machine {
+    /// Runs it.
+    scheduler: Scheduler,
+    /// Its servers.
+    pub(crate) servers: Rc<Servers>,
+    /// The coroutine of its main script.
+    main: Thread,
+    /// What messages call it.
+    name: String,
+    /// Everything above refers into it, so it is dropped last.
+    pub(crate) lua: Lua,
+}
+
+impl Machine {
+    /// A machine for the program; none where the program is only compiled. Where `holds`, its servers accept nothing until they
+    /// are told to.
+    ///
+    /// # Errors
+    ///
+    /// What the main script is instead of Luau.
+    pub(crate) fn start(program: Program, holds: bool) -> Result<Option<Self>, ScriptError> {
+        let heap = Rc::new(Heap::new(usize::try_from(program.heap).unwrap_or(usize::MAX)));
+        let slice = Rc::new(Slice::new(
+            Duration::from_nanos(program.longest_run),
+            heap.clone(),
         ));
+        let most_parked = usize::try_from(program.parked).unwrap_or(usize::MAX);
+        let scheduler = Scheduler::new(most_parked, slice.clone(), heap.clone());
+        // Declared before everything that refers into it, so dropped after it.
+        let lua = Lua::new_with(StdLib::ALL_SAFE, LuaOptions::new()).map_err(not_started)?;
+        let servers = Rc::new(Servers::new(holds));
+        let runner =
+            prepare(&lua, &program, &scheduler, slice.clone(), heap, &servers).map_err(not_started)?;
+        let interactive = program.mode == Mode::Session;
+        safepoint::install(&lua, move |lua| slice.look(lua, interactive)).map_err(not_started)?;
+
+        if program.mode == Mode::Compile {
+            let bytecode = source::bytecode(&lua, &program.name, &program.source).map_err(not_compiled)?;
+            bindings::console::write_line(Output::Out, &bytecode);
+            return Ok(None);
+        }
+        let script =
+            source::load(&lua, &program.name, &program.source, program.compiled).map_err(not_compiled)?;
+        if program.mode == Mode::Check {
+            return Ok(None);
+        }
+        let (body, arguments) = match runner {
+            None => (script, MultiValue::new()),
+            Some(runner) => (runner, script.into_lua_multi(&lua).map_err(not_started)?),
+        };
+        let main = lua.create_thread(body).map_err(not_started)?;
+        {
+            let (scheduler, main) = (scheduler.clone(), main.clone());
+            scheduler
+                .clone()
+                .enqueue(move || scheduler.drive(main, arguments));
+        }
+        lua.set_named_registry_value(MAIN_SCRIPT, &main)
+            .map_err(not_started)?;
+        Ok(Some(Self {
+            scheduler,
+            servers,
+            main,
+            name: program.name,
+            lua,
+        }))
     }
-    Ok(())
+
+    /// Runs the program until nothing is left to wait for.
+    ///
+    /// # Errors
+    ///
+    /// The main script's own error: it threw, or it waits for what nothing can end.
+    pub(crate) async fn run(&self) -> Result<(), ScriptError> {
+        self.scheduler.run(&self.lua).await?;
+        if self.main.status() == ThreadStatus::Resumable {
+            return Err(console::runtime_error(
+                MAIN_SCRIPT,
+                &format!(
+                    "{}: the script has yielded, and nothing is left that could resume it",
+                    self.name
+                ),
+                "",
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// Adds the libraries and closes the sandbox; returns what runs the program in place of its main script.
@@ -88,6 +135,7 @@ fn prepare(
     scheduler: &Scheduler,
     slice: Rc<Slice>,
     heap: Rc<Heap>,
+    servers: &Rc<Servers>,
 ) -> mlua::Result<Option<Function>> {
     let globals = lua.globals();
     globals.raw_remove("loadstring")?;
@@ -108,7 +156,7 @@ fn prepare(
     }
     require::install(lua, &natives, scheduler, program)?;
     natives.raw_set("report", report(lua, scheduler)?)?;
-    let waiting = net::install(lua, &natives, scheduler, &heap)?;
+    let waiting = net::install(lua, &natives, scheduler, &heap, servers)?;
 
     let libraries = prelude::load(lua, &natives, program.mode)?;
     scheduler.set_drivers(libraries.drivers);

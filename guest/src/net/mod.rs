@@ -30,6 +30,7 @@ use handler::Handlers;
 use intake::Intake;
 #[cfg(feature = "wasi-http")]
 pub(crate) use intake::stated_length;
+pub(crate) use serve::Servers;
 
 /// The part of the Luau heap's size that contents on their way in may take beside it.
 const INTAKE_SHARE: u64 = 6;
@@ -58,6 +59,7 @@ pub(crate) fn install(
     natives: &Table,
     scheduler: &Scheduler,
     heap: &Rc<Heap>,
+    servers: &Rc<Servers>,
 ) -> mlua::Result<Waiting> {
     let intake = Rc::new(Intake::new(heap.limit() as u64 / INTAKE_SHARE));
     let handlers = Rc::new(Handlers::new(heap.clone()));
@@ -71,7 +73,7 @@ pub(crate) fn install(
     request::install(lua, natives, scheduler, &intake)?;
     pieces::install(lua, natives, scheduler)?;
     reply::install(lua, natives)?;
-    serve::install(lua, natives, &intake, &handlers, &sockets)?;
+    serve::install(lua, natives, &intake, &handlers, &sockets, servers)?;
     socket::install(lua, natives, &sockets)?;
     Ok(Waiting { handlers, sockets })
 }

@@ -28,8 +28,8 @@ const BATCH: u32 = 64;
 
 /// A listening server, as long as its accepting or its handle lives.
 struct Listening {
-    /// The host's side.
-    server: Server,
+    /// The host's side; none while the program's start is kept, and its host has it.
+    server: RefCell<Option<Rc<Server>>>,
     /// How far its closing is.
     closing: Cell<Closing>,
     /// The waits for its end.
@@ -83,6 +83,57 @@ struct Shared {
     handlers: Rc<Handlers>,
     /// The script's WebSockets.
     sockets: Rc<websocket::Site>,
+    /// The servers themselves.
+    servers: Rc<Servers>,
+}
+
+/// The servers of a program. One whose start is kept has them accept nothing before it goes on.
+pub(crate) struct Servers {
+    /// Whether they wait.
+    is_held: Cell<bool>,
+    /// Those that wait.
+    held: RefCell<Vec<Rc<Site>>>,
+}
+
+impl Servers {
+    /// None yet.
+    pub(crate) fn new(holds: bool) -> Self {
+        Self {
+            is_held: Cell::new(holds),
+            held: RefCell::default(),
+        }
+    }
+
+    /// Gives the host those that are open, in order. Of the others nothing is left.
+    #[cfg(not(feature = "wasi-http"))]
+    pub(crate) fn give_up(&self) -> Vec<Server> {
+        let mut given = Vec::new();
+        self.held.borrow_mut().retain(|site| {
+            let server = site.listening.server.take().and_then(Rc::into_inner);
+            let open = server.filter(|_| site.listening.closing.get() == Closing::Open);
+            let is_open = open.is_some();
+            given.extend(open);
+            is_open
+        });
+        given
+    }
+
+    /// Has those that were given up accept requests, now that the host has these in their places.
+    #[cfg(not(feature = "wasi-http"))]
+    pub(crate) fn go_on(&self, servers: Vec<Server>) {
+        self.is_held.set(false);
+        for (site, server) in self.held.take().into_iter().zip(servers) {
+            *site.listening.server.borrow_mut() = Some(Rc::new(server));
+            site.accept();
+        }
+    }
+
+    fn add(&self, site: &Rc<Site>) {
+        match self.is_held.get() {
+            true => self.held.borrow_mut().push(site.clone()),
+            false => site.accept(),
+        }
+    }
 }
 
 /// Adds the natives `serve`, `stopped` and `close`.
@@ -96,6 +147,7 @@ pub(crate) fn install(
     intake: &Rc<Intake>,
     handlers: &Rc<Handlers>,
     sockets: &Rc<websocket::Site>,
+    servers: &Rc<Servers>,
 ) -> mlua::Result<()> {
     let scheduler = sockets.scheduler.clone();
     let shared = Shared {
@@ -103,6 +155,7 @@ pub(crate) fn install(
         intake: intake.clone(),
         handlers: handlers.clone(),
         sockets: sockets.clone(),
+        servers: servers.clone(),
     };
     let serve = lua.create_function(move |lua, options: Value| {
         let options = match ServeOptions::read(&options) {
@@ -131,7 +184,7 @@ fn serve(lua: &Lua, shared: &Shared, options: ServeOptions) -> mlua::Result<Mult
     };
     let (port, address) = (server.port(), server.address());
     let listening = Rc::new(Listening {
-        server,
+        server: RefCell::new(Some(Rc::new(server))),
         closing: Cell::new(Closing::Open),
         closers: RefCell::default(),
     });
@@ -158,7 +211,7 @@ fn serve(lua: &Lua, shared: &Shared, options: ServeOptions) -> mlua::Result<Mult
         recover: options.recover,
         max_body_size: options.listen.max_body_size,
     });
-    site.accept();
+    shared.servers.add(&site);
     (Value::Nil, Value::Nil, handle, port, address).into_lua_multi(lua)
 }
 
@@ -174,7 +227,10 @@ fn close(lua: &Lua, scheduler: &Scheduler, listening: &Rc<Listening>) -> Result<
         let listening = listening.clone();
         scheduler.start(
             async move {
-                listening.server.close().await;
+                let server = listening.server.borrow().clone();
+                if let Some(server) = server {
+                    server.close().await;
+                }
                 listening.closing.set(Closing::Closed);
                 for closer in listening.closers.take() {
                     closer.wake();
@@ -203,11 +259,13 @@ impl Listening {
 impl Site {
     /// Waits for the next requests, until the server has been closed.
     fn accept(self: &Rc<Self>) {
-        let listening = self.listening.clone();
+        let Some(server) = self.listening.server.borrow().clone() else {
+            return;
+        };
         let site = self.clone();
-        self.shared.scheduler.start(
-            async move { listening.server.accept(BATCH).await },
-            move |batch| {
+        self.shared
+            .scheduler
+            .start(async move { server.accept(BATCH).await }, move |batch| {
                 if batch.is_empty() {
                     return;
                 }
@@ -216,8 +274,7 @@ impl Site {
                 }
                 let again = site.clone();
                 site.shared.scheduler.enqueue(move || again.accept());
-            },
-        );
+            });
     }
 
     /// Queues a request's handler, once its content is there.

@@ -1,6 +1,6 @@
 //! `atoll:net/http-server`: incoming requests.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderMap, Method};
@@ -19,7 +19,32 @@ const SMALL: usize = 64 << 10;
 /// A server in the guest's hands. Shared, as an `accept` may outlive the handle's borrow.
 #[derive(Clone)]
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
-pub struct ServerHandle(Arc<Server>);
+pub struct ServerHandle {
+    server: Arc<Server>,
+    /// Where it is one request's, that request until the guest takes it: there are no others.
+    only: Option<Arc<Mutex<Option<Incoming>>>>,
+}
+
+impl ServerHandle {
+    /// The same server, for the instance of one request.
+    pub(crate) fn only(&self, request: Option<Incoming>) -> ServerHandle {
+        ServerHandle {
+            server: self.server.clone(),
+            only: Some(Arc::new(Mutex::new(request))),
+        }
+    }
+
+    /// Waits for requests, as [`Server::accept`] does; none after the only one.
+    pub(crate) async fn accept(&self, max: usize) -> Vec<Incoming> {
+        match &self.only {
+            None => self.server.accept(max).await,
+            Some(only) => {
+                let mut only = only.lock().unwrap_or_else(PoisonError::into_inner);
+                only.take().into_iter().collect()
+            }
+        }
+    }
+}
 
 impl wit::Host for State {
     fn respond(
@@ -104,7 +129,10 @@ impl wit::HostServer for State {
         };
         let server = Arc::new(server);
         // First, as nobody should hear of a server that the guest does not get.
-        let handle = match self.push(ServerHandle(server.clone())) {
+        let handle = match self.push(ServerHandle {
+            server: server.clone(),
+            only: None,
+        }) {
             Ok(handle) => handle,
             Err(error) => return Ok(Err(error.into())),
         };
@@ -118,11 +146,11 @@ impl wit::HostServer for State {
     }
 
     fn address(&mut self, server: Resource<ServerHandle>) -> wasmtime::Result<String> {
-        Ok(self.table.get(&server)?.0.local_addr().ip().to_string())
+        Ok(self.table.get(&server)?.server.local_addr().ip().to_string())
     }
 
     fn port(&mut self, server: Resource<ServerHandle>) -> wasmtime::Result<u16> {
-        Ok(self.table.get(&server)?.0.local_addr().port())
+        Ok(self.table.get(&server)?.server.local_addr().port())
     }
 
     fn drop(&mut self, server: Resource<ServerHandle>) -> wasmtime::Result<()> {
@@ -139,7 +167,7 @@ impl<T: Send> wit::HostServerWithStore<T> for HasSelf<State> {
     ) -> wasmtime::Result<Vec<wit::Incoming>> {
         let (_call, server) = types::shared(accessor, &server)?;
         loop {
-            let batch = server.0.accept(max as usize).await;
+            let batch = server.accept(max as usize).await;
             let closed = batch.is_empty();
             let handed: Vec<_> = accessor.with(|mut access| {
                 let state = access.get();
@@ -157,7 +185,7 @@ impl<T: Send> wit::HostServerWithStore<T> for HasSelf<State> {
 
     async fn close(accessor: &Accessor<T, Self>, server: Resource<ServerHandle>) -> wasmtime::Result<()> {
         let (_call, server) = types::shared(accessor, &server)?;
-        server.0.close().await;
+        server.server.close().await;
         Ok(())
     }
 }

@@ -42,6 +42,7 @@ pub(crate) mod generated {
 }
 
 pub(crate) use generated::atoll::net::types as wit;
+pub(crate) use http_server::ServerHandle;
 
 /// Adds every interface of the world `script` to the linker.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {

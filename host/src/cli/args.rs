@@ -73,6 +73,11 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N|auto", default_value = "1")]
     pub(crate) workers: String,
 
+    /// Answer each request in an instance of its own, which begins as the script's start has left it: what one request does, no
+    /// other sees
+    #[arg(long, value_enum, value_name = "UNIT")]
+    pub(crate) isolate: Option<Isolate>,
+
     /// What it may do.
     #[command(flatten)]
     pub(crate) permissions: PermissionArgs,
@@ -164,6 +169,13 @@ pub(crate) struct TestArgs {
     /// Their bounds.
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
+}
+
+/// What has an instance of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Isolate {
+    /// Each request.
+    Request,
 }
 
 /// What a report of tests looks like.

@@ -64,9 +64,13 @@ pub(super) fn run(mut config: Config) -> Exit {
 
 /// Gives the script its arguments and variables.
 pub(super) fn equip(script: Script, config: &Config) -> Script {
-    script
+    let script = script
         .arguments(config.arguments.iter().cloned())
-        .environment(environment(&config.policy.permissions))
+        .environment(environment(&config.policy.permissions));
+    match config.isolates {
+        true => script.isolated(),
+        false => script,
+    }
 }
 
 /// What notes the permissions that are missing, where that is wanted.

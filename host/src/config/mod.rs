@@ -42,6 +42,8 @@ pub(crate) struct Config {
     pub(crate) metrics: Option<SocketAddr>,
     /// How many run the script side by side.
     pub(crate) workers: usize,
+    /// Whether each request has an instance of its own.
+    pub(crate) isolates: bool,
 }
 
 /// What a script may do, and where that was said.
@@ -144,6 +146,7 @@ impl Config {
             access_log: args.traffic.access_log,
             metrics: args.traffic.metrics.as_deref().map(endpoint).transpose()?,
             workers: workers(&args.workers)?,
+            isolates: args.isolate.is_some(),
             ..config
         })
     }
@@ -176,6 +179,7 @@ impl Config {
             access_log: None,
             metrics: None,
             workers: 1,
+            isolates: false,
         })
     }
 }

@@ -49,6 +49,18 @@ pub(super) const ENTRIES: &[Entry] = &[
         set: |limits, text| count(text).map(|value| limits.parked = value),
     },
     Entry {
+        name: "instances",
+        meaning: "instances at once with --isolate request",
+        get: |limits| limits.instances.to_string(),
+        set: |limits, text| count(text).map(|value| limits.instances = value),
+    },
+    Entry {
+        name: "start",
+        meaning: "the script's start with --isolate request",
+        get: |limits| limits.start.as_secs_f64().to_string(),
+        set: |limits, text| seconds(text).map(|value| limits.start = value),
+    },
+    Entry {
         name: "servers",
         meaning: "servers at once",
         get: |limits| limits.servers.to_string(),

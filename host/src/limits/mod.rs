@@ -25,6 +25,10 @@ pub struct Limits {
     pub wall: Option<Duration>,
     /// Waiting calls and deferred tasks at once.
     pub parked: u32,
+    /// Instances at once where each request has its own.
+    pub instances: u32,
+    /// The start of a script whose requests have instances of their own: until it waits for requests only.
+    pub start: Duration,
     /// Servers at once.
     pub servers: u32,
     /// Connections that one server holds at once; scripts may ask for fewer.
@@ -71,6 +75,8 @@ impl Default for Limits {
             grace: Duration::from_secs(1),
             wall: None,
             parked: 10_000,
+            instances: 256,
+            start: Duration::from_secs(30),
             servers: 64,
             connections: 1024,
             outgoing: 256,

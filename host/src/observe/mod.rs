@@ -124,6 +124,12 @@ impl Observer {
         tracing::info!(target: RUN, script = cut(script), "started");
     }
 
+    /// An instance goes on from the script's start, for one request.
+    pub(crate) fn instance_resumed(&self, script: &str) {
+        self.counters.instance_began();
+        tracing::debug!(target: RUN, script = cut(script), "resumed");
+    }
+
     /// An instance ended by itself, or because it was told to.
     pub(crate) fn instance_ended(&self, script: &str) {
         tracing::info!(target: RUN, script = cut(script), "ended");

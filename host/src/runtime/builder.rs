@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::clock::SystemClock;
+use super::engine::Purpose;
 use super::guests::Guests;
 use super::turns::Turns;
 use super::{Clock, Console, Runtime, Shared, StandardConsole, Terminal, engine};
@@ -142,7 +143,7 @@ impl Builder {
 
     /// Compiles the guest: seconds without a cache, milliseconds with one.
     pub fn build(self) -> Result<Runtime, BuildError> {
-        let engine = engine::new(&self.limits, self.cache)?;
+        let engine = engine::new(&self.limits, self.cache.as_deref(), Purpose::Scripts)?;
         let guest = self.guest.map_or(Bytes::from_static(GUEST), Bytes::from);
         let guests = Guests::new(&engine, guest).map_err(|error| BuildError::Engine(format!("{error:#}")))?;
         engine::tick(&engine).map_err(|error| BuildError::Engine(error.to_string()))?;
@@ -152,6 +153,7 @@ impl Builder {
             shared: Arc::new(Shared {
                 engine,
                 guests,
+                cache: self.cache,
                 guard: Guard {
                     permissions: Arc::new(self.permissions.unwrap_or_else(Permissions::none)),
                     learning: self.learning,

@@ -33,6 +33,8 @@ pub enum Event<'a> {
     },
     /// A limit ended the instance of a server; a fresh one starts.
     Restarting(&'a RunError),
+    /// A limit or a crash ended the instance of one request ([`Script::isolated`](super::Script::isolated)).
+    Ended(&'a RunError),
 }
 
 /// Receives what scripts say. Called from the thread that runs the script, or from another where it is not
@@ -120,6 +122,7 @@ impl Console for StandardConsole {
                 diagnostics::tell(&Diagnostic::error(cause.to_string()));
                 say(format_args!("{AFRESH}"));
             }
+            Event::Ended(_) => diagnostics::tell(&Diagnostic::error(event.to_string())),
             Event::Listening { .. } => say(format_args!("{event}")),
         }
     }
@@ -143,6 +146,7 @@ impl fmt::Display for Event<'_> {
                 }
             }
             Event::Restarting(cause) => write!(f, "error: {cause}\n{AFRESH}"),
+            Event::Ended(cause) => write!(f, "the instance of a request was ended: {cause}"),
         }
     }
 }

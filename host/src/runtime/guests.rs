@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::Mutex;
 use wasmtime::Engine;
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::{Component, InstancePre, Linker};
 
 use super::{RunError, State};
 use crate::bindings::{self, generated::ScriptPre};
@@ -29,7 +29,7 @@ pub(super) struct Guests {
 #[derive(Clone)]
 struct Guest {
     bytes: Bytes,
-    compiled: ScriptPre<State>,
+    compiled: InstancePre<State>,
 }
 
 impl Guests {
@@ -45,10 +45,15 @@ impl Guests {
         })
     }
 
+    /// The component that runs scripts which bring none.
+    pub(super) fn own(&self) -> &Bytes {
+        &self.own.bytes
+    }
+
     /// The guest for a script that brings this one, or none. Compiles on a thread of its own where that is to be done.
     ///
     /// Cancel safety: what was compiled is lost.
-    pub(super) async fn of(&self, brought: Option<&Bytes>) -> Result<ScriptPre<State>, RunError> {
+    pub(super) async fn of(&self, brought: Option<&Bytes>) -> Result<InstancePre<State>, RunError> {
         let Some(bytes) = brought.filter(|bytes| !is_same(bytes, &self.own.bytes)) else {
             return Ok(self.own.compiled.clone());
         };
@@ -83,10 +88,13 @@ fn is_same(one: &Bytes, other: &Bytes) -> bool {
 
 /// Compiles a guest and links all that it may import: our own interfaces, and of WASI what its libc needs to
 /// start. No sockets, no folders, no environment.
-fn compile(engine: &Engine, component: &[u8]) -> wasmtime::Result<ScriptPre<State>> {
+fn compile(engine: &Engine, component: &[u8]) -> wasmtime::Result<InstancePre<State>> {
     let component = Component::new(engine, component)?;
     let mut linker = Linker::new(engine);
     bindings::add_to_linker(&mut linker)?;
     super::state::add_wasi_to_linker(&mut linker)?;
-    ScriptPre::new(linker.instantiate_pre(&component)?)
+    let guest = linker.instantiate_pre(&component)?;
+    // That it is of the world `script` should be known now.
+    ScriptPre::new(guest.clone())?;
+    Ok(guest)
 }

@@ -3,21 +3,20 @@
 use std::future::poll_fn;
 use std::num::NonZeroU8;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join;
 use tokio_util::task::TaskTracker;
+use wasmtime::component::{self, ComponentNamedList, InstancePre, Lift, Lower};
 use wasmtime::{Store, Trap, UpdateDeadline};
 
-use super::chunks::Chunks;
-use super::state::{LastWords, Servers};
+use super::state::{LastWords, Run, Servers};
 use super::turns::Pulse;
 use super::{Script, ScriptError, Shared, State, Stop};
-use crate::bindings::generated::{Program, ScriptPre};
+use crate::bindings::generated::Program;
+use crate::bindings::wit;
 use crate::limits::{self, Limits};
 use crate::observe::{CRASH, MEMORY};
-use crate::project::Project;
 
 /// How a run ended, where it did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +61,20 @@ struct Spinning(Duration);
 #[error("the script ended itself with exit code {0}")]
 pub(crate) struct Exited(pub(crate) u8);
 
+/// A function that guests export.
+pub(super) struct Export {
+    /// The interface that it is in; none where it is the world's own.
+    pub(super) interface: Option<&'static str>,
+    /// Its name there.
+    pub(super) name: &'static str,
+}
+
+/// Runs a program to its end.
+const RUN: Export = Export {
+    interface: None,
+    name: "run",
+};
+
 /// How one instance ended.
 pub(super) struct Ended {
     /// The script's result.
@@ -75,56 +88,165 @@ pub(super) struct Ended {
 /// Runs the script once.
 pub(super) async fn run(
     shared: &Shared,
-    guest: &ScriptPre<State>,
+    guest: &InstancePre<State>,
     script: &Script,
-    project: &Arc<Project>,
+    run: &Run,
     stop: &Stop,
 ) -> Ended {
-    let limits = &shared.limits;
-    let (servers, sockets, last_words) = (Servers::default(), TaskTracker::new(), LastWords::new());
-    let chunks = Arc::new(Chunks::new(script, project.clone()));
     shared.observer.instance_began(&script.name);
-    let pulse = Pulse::new(shared.turns.clone());
-    let state = State::new(
-        shared,
-        script,
-        chunks.clone(),
-        servers.clone(),
-        sockets.clone(),
-        &last_words,
-        pulse.clone(),
-    );
-    let mut store = Store::new(&shared.engine, state);
-    bound(&mut store, limits, pulse.clone());
-    let stopped = async {
-        stop.stopped().await;
-        servers.close().await;
-    };
+    let mut instance = Instance::new(shared, script, run);
+    let (servers, program) = (instance.servers.clone(), instance.program());
     let ended = tokio::select! {
-        ended = script.meter.watch(drive(shared, guest, script, &mut store, pulse)) => Some(ended),
-        () = stopped => None,
+        ended = instance.call::<_, (Result<(), wit::ScriptError>,)>(guest, &RUN, (program,)) => Some(ended),
+        () = stopped(stop, &servers) => None,
     };
-    let has_exited = matches!(&ended, Some(Err(error)) if matches!(error.downcast_ref(), Some(Exited(0))));
-    let (result, killed) = match ended {
-        None => (Err(RunError::Stopped), None),
-        Some(Ok(Ok(()))) => (Ok(()), None),
-        Some(Ok(Err(error))) => (Err(RunError::Script(error.locate(&*chunks))), None),
-        Some(Err(error)) => classify(error, store.data().memory.denied, limits, &last_words),
+    let has_exited = matches!(&ended, Some(Err(error)) if has_exited(error));
+    let result = match ended {
+        None => {
+            shared.observer.instance_ended(&script.name);
+            Err(RunError::Stopped)
+        }
+        Some(ended) => instance.judge(ended.map(|(_, (result,))| result.map_err(Into::into))),
     };
-    match (&result, killed) {
-        (Err(error), Some(reason)) => shared.observer.instance_killed(&script.name, reason, error),
-        _ => shared.observer.instance_ended(&script.name),
-    }
     let was_serving = servers.any_open();
-    // With the store go its servers and sockets, and they have a word to say to their peers.
-    drop(store);
-    sockets.close();
-    let goodbyes = join(servers.ended(), sockets.wait());
-    drop(tokio::time::timeout(GOODBYE, goodbyes).await);
+    instance.leave().await;
     Ended {
         result,
         was_serving,
         has_exited,
+    }
+}
+
+/// Waits until it is told to stop and the servers have closed.
+pub(super) async fn stopped(stop: &Stop, servers: &Servers) {
+    stop.stopped().await;
+    servers.close().await;
+}
+
+/// Whether the script ended the program, and well.
+pub(super) fn has_exited(error: &wasmtime::Error) -> bool {
+    matches!(error.downcast_ref(), Some(Exited(0)))
+}
+
+/// One instance of the guest, and what outlives it for a moment.
+pub(super) struct Instance<'a> {
+    shared: &'a Shared,
+    script: &'a Script,
+    run: &'a Run,
+    pub(super) store: Store<State>,
+    pulse: Pulse,
+    pub(super) servers: Servers,
+    sockets: TaskTracker,
+    last_words: LastWords,
+}
+
+impl<'a> Instance<'a> {
+    /// A store with its bounds; nothing in it.
+    pub(super) fn new(shared: &'a Shared, script: &'a Script, run: &'a Run) -> Instance<'a> {
+        let (servers, sockets, last_words) = (Servers::default(), TaskTracker::new(), LastWords::new());
+        let pulse = Pulse::new(shared.turns.clone());
+        let state = State::new(
+            shared,
+            script,
+            run,
+            servers.clone(),
+            sockets.clone(),
+            &last_words,
+            pulse.clone(),
+        );
+        let mut store = Store::new(&shared.engine, state);
+        bound(&mut store, &shared.limits, pulse.clone());
+        Instance {
+            shared,
+            script,
+            run,
+            store,
+            pulse,
+            servers,
+            sockets,
+            last_words,
+        }
+    }
+
+    /// The script, for the guest.
+    pub(super) fn program(&self) -> Program {
+        let (script, limits) = (self.script, &self.shared.limits);
+        Program {
+            name: script.name.clone(),
+            source: script.source.to_vec(),
+            arguments: script.arguments.clone(),
+            environment: script.environment.clone(),
+            heap: limits.heap(),
+            longest_run: u64::try_from(limits.run.as_nanos()).unwrap_or(u64::MAX),
+            parked: limits.parked,
+            mode: script.mode,
+            compiled: script.is_bytecode,
+        }
+    }
+
+    /// Instantiates the guest, and calls what it exports; returns how that ended, and the instance.
+    ///
+    /// Cancel safety: the guest is wherever it was; the store is to be dropped.
+    pub(super) async fn call<P, R>(
+        &mut self,
+        guest: &InstancePre<State>,
+        export: &Export,
+        parameters: P,
+    ) -> wasmtime::Result<(component::Instance, R)>
+    where
+        P: ComponentNamedList + Lower + Send + Sync + 'static,
+        R: ComponentNamedList + Lift + Send + Sync + 'static,
+    {
+        let (store, pulse) = (&mut self.store, &self.pulse);
+        let call = async {
+            let component = guest.component();
+            let missing = || wasmtime::Error::msg(format!("the guest does not export {}", export.name));
+            let interface = match export.interface {
+                None => None,
+                Some(interface) => Some(component.get_export_index(None, interface).ok_or_else(missing)?),
+            };
+            let function = component.get_export_index(interface.as_ref(), export.name);
+            let function = function.ok_or_else(missing)?;
+            let instance = guest.instantiate_async(&mut *store).await?;
+            let function = instance.get_typed_func::<P, R>(&mut *store, function)?;
+            store
+                .run_concurrent(async |accessor| {
+                    let mut call = pin!(function.call_concurrent(accessor, parameters));
+                    // wasmtime's event loop polls this future each time the guest has given way to it, and never
+                    // while guest code is on a stack: that is what a pulse is.
+                    poll_fn(|context| {
+                        pulse.beat();
+                        call.as_mut().poll(context)
+                    })
+                    .await
+                })
+                .await?
+                .map(|returned| (instance, returned))
+        };
+        self.script.meter.watch(call).await
+    }
+
+    /// What an end means to the user; the observer is told.
+    pub(super) fn judge(&self, ended: wasmtime::Result<Result<(), ScriptError>>) -> Result<(), RunError> {
+        let Shared { limits, observer, .. } = self.shared;
+        let (result, killed) = match ended {
+            Ok(Ok(())) => (Ok(()), None),
+            Ok(Err(error)) => (Err(RunError::Script(error.locate(&*self.run.chunks))), None),
+            Err(error) => classify(error, self.store.data().memory.denied, limits, &self.last_words),
+        };
+        match (&result, killed) {
+            (Err(error), Some(reason)) => observer.instance_killed(&self.script.name, reason, error),
+            _ => observer.instance_ended(&self.script.name),
+        }
+        result
+    }
+
+    /// Drops the store, and lets what was in it say goodbye to its peers.
+    pub(super) async fn leave(self) {
+        drop(self.store);
+        self.sockets.close();
+        let goodbyes = join(self.servers.ended(), self.sockets.wait());
+        drop(tokio::time::timeout(GOODBYE, goodbyes).await);
     }
 }
 
@@ -151,41 +273,6 @@ fn bound(store: &mut Store<State>, limits: &Limits, pulse: Pulse) {
             Box::pin(pulse.clone().wait_for_turn()),
         ))
     });
-}
-
-/// Instantiates the guest and runs the script to its end.
-async fn drive(
-    shared: &Shared,
-    guest: &ScriptPre<State>,
-    script: &Script,
-    store: &mut Store<State>,
-    pulse: Pulse,
-) -> wasmtime::Result<Result<(), ScriptError>> {
-    let program = Program {
-        name: script.name.clone(),
-        source: script.source.to_vec(),
-        arguments: script.arguments.clone(),
-        environment: script.environment.clone(),
-        heap: shared.limits.heap(),
-        longest_run: u64::try_from(shared.limits.run.as_nanos()).unwrap_or(u64::MAX),
-        parked: shared.limits.parked,
-        mode: script.mode,
-        compiled: script.is_bytecode,
-    };
-    let guest = guest.instantiate_async(&mut *store).await?;
-    let result = store
-        .run_concurrent(async |accessor| {
-            let mut call = pin!(guest.call_run(accessor, program));
-            // wasmtime's event loop polls this future each time the guest has given way to it, and never
-            // while guest code is on a stack: that is what a pulse is.
-            poll_fn(|context| {
-                pulse.beat();
-                call.as_mut().poll(context)
-            })
-            .await
-        })
-        .await??;
-    Ok(result.map_err(Into::into))
 }
 
 /// What a trap means to the user, and what metrics call it where it was neither the output nor the script that ended it.

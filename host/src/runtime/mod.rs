@@ -11,8 +11,10 @@ mod console;
 mod engine;
 mod guests;
 mod instance;
+mod isolation;
 mod meter;
 mod script;
+mod snapshot;
 mod state;
 mod stop;
 mod terminal;
@@ -20,6 +22,7 @@ mod tests;
 mod turns;
 mod worker;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use wasmtime::Engine;
@@ -59,6 +62,8 @@ pub struct Runtime {
 struct Shared {
     engine: Engine,
     guests: guests::Guests,
+    /// Where compiled guests are kept.
+    cache: Option<PathBuf>,
     guard: Guard,
     limits: Arc<Limits>,
     console: Arc<dyn Console>,
@@ -132,12 +137,6 @@ impl Runtime {
 
     /// As [`run_until`](Runtime::run_until); true where the script ended the program, and well.
     pub(crate) async fn run_seated(&self, script: &Script, stop: &Stop) -> Result<bool, RunError> {
-        let guests = &self.shared.guests;
-        let guest = tokio::select! {
-            biased;
-            guest = guests.of(script.guest.as_ref()) => guest?,
-            () = stop.stopped() => return Err(RunError::Stopped),
-        };
-        worker::run(&self.shared, &guest, script, stop).await
+        worker::run(&self.shared, script, stop).await
     }
 }

@@ -41,6 +41,8 @@ pub struct Script {
     pub(super) is_bytecode: bool,
     /// The guest that it brings; none where any does.
     pub(super) guest: Option<Bytes>,
+    /// Whether each of its requests has an instance of its own.
+    pub(super) is_isolated: bool,
 }
 
 impl Script {
@@ -60,6 +62,7 @@ impl Script {
             mode: Mode::Script,
             is_bytecode: false,
             guest: None,
+            is_isolated: false,
         }
     }
 
@@ -165,6 +168,15 @@ impl Script {
     /// Has it run as a file of tests: what it names is run after it, and told to the runtime's [`TestLog`](super::TestLog).
     pub(crate) fn with_tests(mut self) -> Script {
         self.mode = Mode::Test;
+        self
+    }
+
+    /// Has each request of its servers answered in an instance of its own, which begins as the script's start has left it and is
+    /// thrown away after the answer: what one request does, no other sees.
+    ///
+    /// The start has to come to an end: it may wait for requests only. [`Limits::instances`] live at once.
+    pub fn isolated(mut self) -> Script {
+        self.is_isolated = true;
         self
     }
 

@@ -24,14 +24,40 @@ use crate::net::http_client::Client;
 use crate::net::http_server::Closer;
 use crate::net::listen::Listeners;
 use crate::net::websocket::Connector;
-use crate::observe::{LogRate, MEMORY, Observer};
+use crate::observe::{Admitted, LogRate, MEMORY, Observer};
 use crate::project::Project;
 
 /// Bytes kept of what the guest's libc says on its way down (a panic's message).
 const LAST_WORDS: usize = 4 << 10;
 
 /// Elements that the guest's tables may have, all of them together.
-const TABLE_ELEMENTS: usize = 100_000;
+pub(super) const TABLE_ELEMENTS: usize = 100_000;
+
+/// What the instances of one run share, those that follow one another and those that live at once.
+#[derive(Clone)]
+pub(super) struct Run {
+    /// The sources that errors are in, and what can be required.
+    pub(super) chunks: Arc<Chunks>,
+    log_rate: Arc<Mutex<LogRate>>,
+}
+
+impl Run {
+    pub(super) fn new(script: &Script, limits: &Limits) -> Run {
+        let project = Arc::new(script.project(limits));
+        Run {
+            chunks: Arc::new(Chunks::new(script, project)),
+            log_rate: Arc::new(Mutex::new(LogRate::new(limits.log_lines))),
+        }
+    }
+}
+
+impl Run {
+    /// Whether one more line may go to standard error.
+    pub(super) fn may_warn(&self) -> bool {
+        let mut rate = self.log_rate.lock().unwrap_or_else(PoisonError::into_inner);
+        matches!(rate.admit(), Admitted::Yes { .. })
+    }
+}
 
 /// The data of one store.
 pub(crate) struct State {
@@ -55,8 +81,8 @@ pub(crate) struct State {
     pub(crate) terminal: Option<Terminal>,
     /// Where it tells of its tests, where it is to have some.
     pub(crate) tests: Option<Arc<dyn TestLog>>,
-    /// Bounds what it writes to standard error.
-    pub(crate) log_rate: LogRate,
+    /// Bounds what the script writes to standard error.
+    pub(crate) log_rate: Arc<Mutex<LogRate>>,
     /// What it may call of the embedder's.
     pub(crate) functions: Functions,
     /// Places for such calls.
@@ -92,7 +118,7 @@ impl State {
     pub(super) fn new(
         shared: &Shared,
         script: &Script,
-        chunks: Arc<Chunks>,
+        run: &Run,
         servers: Servers,
         sockets: TaskTracker,
         last_words: &LastWords,
@@ -111,12 +137,12 @@ impl State {
             console: shared.console.clone(),
             terminal: shared.terminal.clone(),
             tests: shared.tests.clone(),
-            log_rate: LogRate::new(limits.log_lines),
+            log_rate: run.log_rate.clone(),
             functions: Functions::of(&shared.functions, &script.functions),
             function_places: Arc::new(Semaphore::new(limits.functions as usize)),
             clock: shared.clock.clone(),
-            project: chunks.project.clone(),
-            chunks,
+            project: run.chunks.project.clone(),
+            chunks: run.chunks.clone(),
             client: Arc::new(Client::new(
                 dialer.clone(),
                 trust.clone(),
@@ -177,6 +203,11 @@ impl State {
         self.handles += 1;
         self.observer.counters().gauges.handle_given();
         Ok(handle)
+    }
+
+    /// Whether the guest holds nothing of the host's.
+    pub(super) fn is_free(&self) -> bool {
+        self.handles == 0
     }
 
     /// Takes a resource back from the guest. A handle that is not one is a corrupt guest: it traps.

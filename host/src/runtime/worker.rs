@@ -1,11 +1,11 @@
 //! Keeps a script going: an instance that a limit ended while it served starts afresh, within reason.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Event, Output, RunError, Script, Shared, State, Stop, instance, tell};
-use crate::bindings::generated::{Mode, ScriptPre};
+use super::state::Run;
+use super::{Event, Output, RunError, Script, Shared, Stop, instance, isolation, tell};
+use crate::bindings::generated::Mode;
 use crate::observe::WALL;
 
 /// Fresh starts that are allowed in one `WINDOW`; a script that needs more would not serve anyway.
@@ -15,16 +15,11 @@ const RESTARTS: usize = 5;
 const WINDOW: Duration = Duration::from_secs(60);
 
 /// Runs the script within its wall time, and again where a limit ended it while it was serving. True where it ended the program.
-pub(super) async fn run(
-    shared: &Shared,
-    guest: &ScriptPre<State>,
-    script: &Script,
-    stop: &Stop,
-) -> Result<bool, RunError> {
+pub(super) async fn run(shared: &Shared, script: &Script, stop: &Stop) -> Result<bool, RunError> {
     let Some(wall) = shared.limits.wall else {
-        return keep_going(shared, guest, script, stop).await;
+        return keep_going(shared, script, stop).await;
     };
-    match tokio::time::timeout(wall, keep_going(shared, guest, script, stop)).await {
+    match tokio::time::timeout(wall, keep_going(shared, script, stop)).await {
         Ok(result) => result,
         Err(_) => {
             let error = RunError::Limit(format!(
@@ -37,16 +32,19 @@ pub(super) async fn run(
     }
 }
 
-async fn keep_going(
-    shared: &Shared,
-    guest: &ScriptPre<State>,
-    script: &Script,
-    stop: &Stop,
-) -> Result<bool, RunError> {
-    let project = Arc::new(script.project(&shared.limits));
+async fn keep_going(shared: &Shared, script: &Script, stop: &Stop) -> Result<bool, RunError> {
+    let run = Run::new(script, &shared.limits);
+    if script.is_isolated {
+        return isolation::run(shared, script, &run, stop).await;
+    }
+    let guest = tokio::select! {
+        biased;
+        guest = shared.guests.of(script.guest.as_ref()) => guest?,
+        () = stop.stopped() => return Err(RunError::Stopped),
+    };
     let mut restarts = VecDeque::new();
     loop {
-        let ended = instance::run(shared, guest, script, &project, stop).await;
+        let ended = instance::run(shared, &guest, script, &run, stop).await;
         let broken = match ended.result {
             Err(error @ (RunError::Limit(_) | RunError::Crashed(_)))
                 if ended.was_serving && script.mode != Mode::Test =>

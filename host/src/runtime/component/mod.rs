@@ -3,8 +3,6 @@
 //! The guest's second flavour is instantiated, runs the script's start, and what is then in its memory becomes part of the
 //! component (`snapshot`). While it is built it has clocks and random numbers, and its words are kept; there is no network.
 
-mod snapshot;
-
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +15,8 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use self::generated::Application;
 use self::generated::exports::atoll::build::app;
-use super::{BuildError, ScriptError, ScriptErrorKind, engine};
+use super::engine::Purpose;
+use super::{BuildError, ScriptError, ScriptErrorKind, engine, snapshot};
 use crate::diagnostics::{Source, Sources};
 use crate::limits::{self, Limits};
 use crate::project::Files;
@@ -121,7 +120,7 @@ async fn start(
     out: &MemoryOutputPipe,
     err: &MemoryOutputPipe,
 ) -> Result<Vec<u8>, Unbuilt> {
-    let engine = engine::new(limits, cache)?;
+    let engine = engine::new(limits, cache.as_deref(), Purpose::Scripts)?;
     engine::tick(&engine).map_err(|error| BuildError::Engine(error.to_string()))?;
     let broken = |error: wasmtime::Error| Unbuilt::Engine(BuildError::Engine(format!("{error:#}")));
     let plan = snapshot::Plan::of(GUEST).map_err(broken)?;
