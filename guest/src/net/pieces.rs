@@ -8,6 +8,7 @@ use std::rc::Rc;
 use futures_util::future::{AbortHandle, Abortable};
 use mlua::{IntoLuaMulti, Lua, Table, UserData, UserDataRef, Value};
 
+use crate::bindings::give_way;
 use crate::bindings::types::{ErrorCode, IncomingBody, OutgoingBody};
 use crate::content::{NoMemory, bytes_of};
 use crate::fields::shown;
@@ -169,7 +170,12 @@ fn write(lua: &Lua, scheduler: &Scheduler, writer: &Writer, piece: &Value) -> Re
     let outgoing = writer.0.borrow().clone();
     let writing = async move {
         match outgoing.as_ref().and_then(|outgoing| outgoing.body.as_ref()) {
-            Some(body) => body.write(bytes).await,
+            Some(body) => {
+                let written = body.write(bytes).await;
+                // What is written is on its way before the script goes on, whatever it does then.
+                give_way().await;
+                written
+            }
             None => Err(ErrorCode::ConnectionClosed),
         }
     };

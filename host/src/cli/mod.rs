@@ -12,6 +12,7 @@ mod build;
 mod check;
 mod flags;
 mod folders;
+mod help;
 mod init;
 mod lines;
 mod log;
