@@ -8,7 +8,6 @@ use std::rc::Rc;
 use futures_util::future::{AbortHandle, Abortable};
 use mlua::{IntoLuaMulti, Lua, Table, UserData, UserDataRef, Value};
 
-use crate::bindings::give_way;
 use crate::bindings::types::{ErrorCode, IncomingBody, OutgoingBody};
 use crate::content::{NoMemory, bytes_of};
 use crate::fields::shown;
@@ -170,12 +169,7 @@ fn write(lua: &Lua, scheduler: &Scheduler, writer: &Writer, piece: &Value) -> Re
     let outgoing = writer.0.borrow().clone();
     let writing = async move {
         match outgoing.as_ref().and_then(|outgoing| outgoing.body.as_ref()) {
-            Some(body) => {
-                let written = body.write(bytes).await;
-                // What is written is on its way before the script goes on, whatever it does then.
-                give_way().await;
-                written
-            }
+            Some(body) => body.write(bytes).await,
             None => Err(ErrorCode::ConnectionClosed),
         }
     };

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, Version, header};
-use http_body_util::{Channel, Either, Full};
+use http_body_util::{Either, Full};
 use hyper::body::Body as _;
 use hyper::service::{HttpService, service_fn};
 use tokio::sync::{mpsc, oneshot};
@@ -17,6 +17,7 @@ use super::super::error::Error;
 use super::super::headers;
 use super::super::websocket::{Offer, Pending};
 use super::delivery::{Delivered, Deliveries};
+use super::outgoing::Outgoing;
 use super::{Exchange, Incoming, Reply, Shared, content};
 use crate::observe::{Counting, Served};
 
@@ -24,7 +25,7 @@ use crate::observe::{Counting, Served};
 const SERVER_ERROR: &str = "An error occurred on the server";
 
 /// A response's content: there already, or made while it is sent.
-pub(super) type Content = Either<Full<Bytes>, Channel<Bytes, Error>>;
+pub(super) type Content = Either<Full<Bytes>, Outgoing>;
 
 /// One connection as its requests see it.
 pub(super) struct Visit {

@@ -1,8 +1,12 @@
 //! Response content that the script makes while it is sent.
 
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
 use bytes::Bytes;
 use http_body_util::Channel;
 use http_body_util::channel::Sender;
+use hyper::body::{Body, Frame};
 
 use super::super::body::PIECE;
 use super::super::error::Error;
@@ -15,8 +19,9 @@ const QUEUE: usize = 1;
 pub(crate) struct OutgoingBody(Option<Sender<Bytes, Error>>);
 
 impl OutgoingBody {
-    pub(super) fn new() -> (OutgoingBody, Channel<Bytes, Error>) {
-        let (sender, content) = Channel::new(QUEUE);
+    pub(super) fn new() -> (OutgoingBody, Outgoing) {
+        let (sender, pieces) = Channel::new(QUEUE);
+        let content = Outgoing { pieces, broken: None };
         (OutgoingBody(Some(sender)), content)
     }
 
@@ -41,6 +46,35 @@ impl OutgoingBody {
     /// The content is whole.
     pub(crate) fn finish(mut self) {
         self.0 = None;
+    }
+}
+
+/// The pieces on their way to the client. One that breaks off does so a turn after its last piece: hyper writes when there is nothing
+/// to take, and drops what it has when there is an error.
+pub(super) struct Outgoing {
+    pieces: Channel<Bytes, Error>,
+    broken: Option<Error>,
+}
+
+impl Body for Outgoing {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if let Some(error) = self.broken.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
+        match ready!(Pin::new(&mut self.pieces).poll_frame(context)) {
+            Some(Err(error)) => {
+                self.broken = Some(error);
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            other => Poll::Ready(other),
+        }
     }
 }
 
