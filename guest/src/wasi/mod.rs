@@ -14,6 +14,7 @@ mod fields;
 pub(crate) mod http_client;
 pub(crate) mod http_server;
 pub(crate) mod modules;
+pub(crate) mod random;
 mod redirect;
 pub(crate) mod timer;
 pub(crate) mod types;
