@@ -1,6 +1,7 @@
 //! Components of the target `wasi-http`, in hosts that are not Atoll: one in this process, made of wasmtime's own parts as
 //! `wasmtime serve` is, and `wasmtime` itself where there is one.
 
+mod about;
 mod build;
 mod cases;
 mod host;
@@ -55,6 +56,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         instances_do_not_share_their_dice,
         a_shared_instance_keeps_its_state,
     ];
+    trials.extend(about::trials());
     trials.extend(build::trials());
     trials.extend(cases::trials());
     let wasmtime = Trial::test("wasi::under_wasmtime_serve", under_wasmtime_serve);
