@@ -9,6 +9,7 @@ mod answer;
 mod app;
 mod body;
 pub(crate) mod console;
+mod decode;
 mod executor;
 mod fields;
 pub(crate) mod http_client;
