@@ -5,6 +5,8 @@ mod about;
 mod build;
 mod cases;
 mod host;
+mod left_out;
+mod scripts;
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -36,7 +38,7 @@ const INTERFACES: [&str; 11] = [
 ];
 
 /// The tests of this file.
-pub(crate) fn trials() -> Vec<Trial> {
+pub(crate) fn trials() -> Result<Vec<Trial>, Failed> {
     let mut trials = trials![
         it_imports_wasi_and_nothing_else,
         the_top_level_runs_once_and_at_build_time,
@@ -59,9 +61,10 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials.extend(about::trials());
     trials.extend(build::trials());
     trials.extend(cases::trials());
+    trials.extend(scripts::trials()?);
     let wasmtime = Trial::test("wasi::under_wasmtime_serve", under_wasmtime_serve);
     trials.push(wasmtime.with_ignored_flag(find_wasmtime().is_none()));
-    trials
+    Ok(trials)
 }
 
 fn serve() -> Result<Host, Failed> {
