@@ -47,6 +47,7 @@ fn the_archive_is_whole_and_the_same_each_time() -> Result<(), Failed> {
     for name in [
         "LICENSE-APACHE",
         "LICENSE-MIT",
+        "LICENSE-THIRD-PARTY",
         "README.md",
         "atoll",
         "completions/_atoll",
@@ -83,9 +84,38 @@ fn the_archive_is_whole_and_the_same_each_time() -> Result<(), Failed> {
             .arg(&folder),
     )?;
     let name = list.split('/').next().unwrap_or_default();
+    let licences = fs::read_to_string(folder.join(name).join("LICENSE-THIRD-PARTY"))?;
+    the_licences_of_all(&licences)?;
     let version = output(Command::new(folder.join(name).join("atoll")).arg("--version"))?;
     assert!(version.starts_with("atoll "), "{version}");
     fs::remove_dir_all(folder)?;
+    Ok(())
+}
+
+/// Of each kind of what the program is made of there is one, and nothing that it is not made of.
+fn the_licences_of_all(text: &str) -> Result<(), Failed> {
+    for part in [
+        // The host's, the guest's, and what only its second component has.
+        "\nhyper 1.",
+        ", wasmtime 48.",
+        "mlua-sys 0.",
+        "wasip2 2.",
+        // Luau itself, wasi-libc and libc++abi.
+        "Roblox Corporation",
+        "Lua.org, PUC-Rio",
+        "Upstream-Name: wasi-libc",
+        "Upstream-Name: LLVM/Clang",
+        // Texts of C in crates.
+        "BoringSSL",
+        "Zstandard",
+        // One that brings no text.
+        "  full_moon 3.0.0: MPL-2.0\n",
+    ] {
+        assert!(text.contains(part), "no {part:?}");
+    }
+    for other in ["libtest-mimic", "serde_derive", "clap_derive", "atoll 0"] {
+        assert!(!text.contains(other), "{other} is not in the program");
+    }
     Ok(())
 }
 

@@ -98,7 +98,7 @@ fn trials() -> Result<Vec<Trial>, Failed> {
     trials.extend(time::trials());
     trials.extend(tls::trials());
     trials.extend(types::trials());
-    trials.extend(wasi::trials());
+    trials.extend(wasi::trials()?);
     trials.extend(websocket::trials());
     trials.extend(workers::trials());
     Ok(trials)

@@ -7,6 +7,8 @@ use std::rc::Rc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ctutils::CtEq;
+#[cfg(not(feature = "wasi-http"))]
+use getrandom::fill;
 use hmac::digest::Digest;
 use hmac::{Hmac, KeyInit, Mac};
 use mlua::prelude::LuaString;
@@ -14,6 +16,8 @@ use mlua::{Lua, Table, Value};
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 
+#[cfg(feature = "wasi-http")]
+use crate::bindings::random::fill;
 use crate::content::Bytes;
 use crate::fields::{shown, whole_number};
 use crate::heap::Heap;
@@ -62,8 +66,7 @@ fn random(lua: &Lua, heap: &Heap, length: &Value) -> Result<LuaString, Problem> 
         )));
     };
     let mut bytes = vec![0; length as usize];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Problem(format!("{CALL}: the system has no random bytes: {error}")))?;
+    fill(&mut bytes).map_err(|error| Problem(format!("{CALL}: the system has no random bytes: {error}")))?;
     heap.string(lua, CALL, &bytes)
 }
 

@@ -34,6 +34,12 @@ mod source;
 mod task;
 mod test;
 mod vm;
+#[cfg(any(test, feature = "wasi-http"))]
+#[cfg_attr(
+    not(feature = "wasi-http"),
+    allow(dead_code, reason = "the other component needs it")
+)]
+mod wire;
 
 #[cfg(not(feature = "wasi-http"))]
 mod component {

@@ -6,6 +6,7 @@
 //! - `input`: what standard input has; nothing where there is none.
 //! - `expected.out`, `expected.err`: patterns (see `matching`); where there is none, nothing may be
 //!   written. Listening lines are left out of standard error unless the pattern speaks of them.
+//! - `expected.component.out`: what a component for wasi:http prints instead (see `wasi/scripts.rs`).
 //! - `expected.exit`: the exit code; 0 where there is none. With a `client.http` and no `expected.exit`
 //!   the server is interrupted once the client is through, and must end with 130.
 //! - `client.http`: what a client says to the script's first server, and must hear (see `notation`).
@@ -23,14 +24,13 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Failed, Trial};
 
 use crate::harness::child::{Atoll, Running, scratch};
-use crate::harness::peer::Peer;
+use crate::harness::scene::{Names, Scene};
 use crate::harness::{bless, dialogue, matching, notation, root};
 
 /// How long the output may take to be complete after the client's last exchange.
@@ -123,7 +123,8 @@ fn refuse(folder: &Path, place: &Path) -> Result<(), Failed> {
     Err(format!("no refusal:\n{}", finished.err()).into())
 }
 
-fn folders(parent: &Path) -> Result<Vec<PathBuf>, Failed> {
+/// The folders in one, sorted.
+pub(crate) fn folders(parent: &Path) -> Result<Vec<PathBuf>, Failed> {
     let mut found: Vec<PathBuf> = fs::read_dir(parent)?
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<Result<Vec<_>, _>>()?
@@ -140,48 +141,11 @@ struct Case {
     app: Option<(PathBuf, &'static [&'static str])>,
 }
 
-/// The words in braces and what they stand for.
-struct Names(Vec<(String, String)>);
-
-impl Names {
-    fn add(&mut self, name: &str, address: SocketAddr) {
-        // The address before the port: a text's addresses are named first.
-        self.0.push((format!("{{{name}}}"), address.to_string()));
-        self.0
-            .push((format!("{{{name}.port}}"), address.port().to_string()));
-    }
-
-    fn fill_in(&self, text: &str) -> String {
-        self.0
-            .iter()
-            .fold(text.to_owned(), |text, (name, value)| text.replace(name, value))
-    }
-
-    /// The other way round: addresses are called by their names again. Ports alone are not, as other numbers may be the
-    /// same.
-    fn take_out(&self, text: &str) -> String {
-        let addresses = self.0.iter().filter(|(name, _)| !name.ends_with(".port}"));
-        addresses.fold(text.to_owned(), |text, (name, value)| text.replace(value, name))
-    }
-}
-
 impl Case {
     fn run(&self) -> Result<(), Failed> {
-        let (peer_port, other) = (Peer::bind()?, Peer::echo()?);
-        // Bound and not listening: nobody answers, and nobody else gets the port.
-        let closed = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
-        closed.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
-        // This one is let go at once.
-        let free = Peer::bind()?.local_addr()?;
-        let mut names = Names(Vec::new());
-        names.add("peer", peer_port.local_addr()?);
-        names.add("other", other.address());
-        names.add("closed", closed.local_addr()?.as_socket().ok_or("no IP address")?);
-        names.add("free", free);
-
-        let routes = names.fill_in(&self.read("peer.http")?.unwrap_or_default());
-        let routes = notation::parse(&routes).map_err(|error| format!("peer.http: {error}"))?;
-        let _peer = Peer::serve(peer_port, routes)?;
+        let scene = Scene::new(&self.read("peer.http")?.unwrap_or_default())?;
+        // What else is in the scene stays as long.
+        let mut names = scene.names;
 
         let words = self.words(&names)?;
         let mut child = match &self.app {

@@ -70,6 +70,12 @@ impl Atoll {
         self
     }
 
+    /// Takes one away.
+    pub(crate) fn env_remove(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
     /// Gives the child's standard output a pipe that nobody reads: it is there as long as what is returned.
     pub(crate) fn unread_stdout(mut self) -> Result<(Self, PipeReader), Failed> {
         let (reader, writer) = std::io::pipe()?;

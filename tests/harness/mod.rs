@@ -12,6 +12,7 @@ pub(crate) mod http;
 pub(crate) mod matching;
 pub(crate) mod notation;
 pub(crate) mod peer;
+pub(crate) mod scene;
 #[allow(dead_code, reason = "each of the two test targets needs a part of it")]
 pub(crate) mod terminal;
 #[allow(dead_code, reason = "each of the two test targets needs a part of it")]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use libtest_mimic::{Failed, Trial};
 use wasmtime::component::Component;
@@ -19,6 +19,10 @@ pub(super) fn trials() -> Vec<Trial> {
         a_script_that_waits_too_early_is_no_component,
         a_script_that_fails_is_no_component,
         bytecode_will_do,
+        the_same_files_make_the_same_bytes,
+        the_date_of_a_build,
+        secrets_are_drawn_at_each_build,
+        time_passes_at_once,
         the_manifests_name_what_is_built,
     ]
 }
@@ -55,6 +59,10 @@ pub(super) fn built() -> Result<&'static Built, Failed> {
 
 /// `atoll build` of the `main.luau` in a folder.
 pub(super) fn build(folder: &Path, to: &Path) -> Result<Finished, Failed> {
+    command(folder, to).finish()
+}
+
+fn command(folder: &Path, to: &Path) -> Atoll {
     // The time is more than a start takes that waits for nothing.
     let words = [
         "build",
@@ -67,8 +75,8 @@ pub(super) fn build(folder: &Path, to: &Path) -> Result<Finished, Failed> {
     ];
     let words = words.map(Path::new).into_iter().chain([to]);
     Atoll::new(folder, words)
+        .env_remove("SOURCE_DATE_EPOCH")
         .time_limit(Duration::from_secs(300))
-        .finish()
 }
 
 /// The same for a script of this text, which is to be refused: what stood on its streams.
@@ -133,6 +141,127 @@ fn bytecode_will_do() -> Result<(), Failed> {
         get(host.address(), "/late")?.text(),
         "a module that a request required"
     );
+    Ok(())
+}
+
+/// The component of a script of this text, built in a folder of this name.
+fn made(name: &str, source: &str, date: Option<&str>) -> Result<(PathBuf, String), Failed> {
+    let folder = scratch().join("scripts").join(name);
+    std::fs::create_dir_all(&folder)?;
+    std::fs::write(folder.join("main.luau"), source)?;
+    let output = folder.join("app.wasm");
+    let mut command = command(&folder, &output);
+    if let Some(date) = date {
+        command = command.env("SOURCE_DATE_EPOCH", date);
+    }
+    let finished = command.finish()?;
+    finished.expect_code(0)?;
+    Ok((output, text(&finished.stdout)))
+}
+
+fn the_same_files_make_the_same_bytes() -> Result<(), Failed> {
+    // What hash tables, waits, dice and clocks leave in memory.
+    let source = r#"
+        local parsed = json.decode('{"a": [1, 2, {"b": null}], "c": "d"}')
+        local seen = {}
+        for number = 1, 200 do
+            seen[tostring(number)] = { math.random(), parsed }
+            task.delay(number / 1000, function()
+                seen[number] = coroutine.create(print)
+            end)
+        end
+        local began = os.clock()
+        task.wait(0.05)
+        task.spawn(function()
+            task.wait(0.02)
+            seen.waited = os.clock() - began
+        end)
+        print(math.random(1, 1e9), seen["7"][1], os.clock() - began)
+        local ok, problem = net.request("http://127.0.0.1:1/")
+        assert(not ok, problem)
+        net.serve({ port = 0, request = function() return json.encode(seen.waited) end })
+    "#;
+    let (one, told) = made("wasi_same_one", source, None)?;
+    let (other, told_again) = made("wasi_same_other", source, None)?;
+    assert_eq!(told, told_again);
+    assert!(
+        std::fs::read(one)? == std::fs::read(other)?,
+        "other bytes of the same files"
+    );
+    Ok(())
+}
+
+fn the_date_of_a_build() -> Result<(), Failed> {
+    let source = "print(os.time()) net.serve({ port = 0, request = print })";
+    let now = || {
+        Ok::<_, Failed>(
+            SystemTime::now()
+                .duration_since(SystemTime::UNIX_EPOCH)?
+                .as_secs(),
+        )
+    };
+    let before = now()?;
+    let (_, told) = made("wasi_date", source, None)?;
+    let built: u64 = told.trim().parse()?;
+    assert!((before..=now()?).contains(&built), "{built}");
+    let (one, told) = made("wasi_date_one", source, Some("1700000000"))?;
+    assert_eq!(told, "1700000000\n");
+    let (other, _) = made("wasi_date_other", source, Some("1700000000"))?;
+    assert!(
+        std::fs::read(one)? == std::fs::read(other)?,
+        "other bytes at the same date"
+    );
+    let folder = scratch().join("scripts/wasi_date");
+    let refused = command(&folder, &folder.join("never.wasm"))
+        .env("SOURCE_DATE_EPOCH", "yesterday")
+        .finish()?;
+    refused.expect_code(2)?;
+    let told = text(&refused.stderr);
+    assert!(
+        told.contains("SOURCE_DATE_EPOCH must be a whole number of seconds since 1970, got \"yesterday\""),
+        "{told}"
+    );
+    Ok(())
+}
+
+fn secrets_are_drawn_at_each_build() -> Result<(), Failed> {
+    let source = "print(base64.encode(crypto.random(32))) net.serve({ port = 0, request = print })";
+    let (_, one) = made("wasi_secret_one", source, None)?;
+    let (_, other) = made("wasi_secret_other", source, None)?;
+    assert_ne!(one, other);
+    Ok(())
+}
+
+fn time_passes_at_once() -> Result<(), Failed> {
+    // What waits, in its order; and what looks at the clock until the time has come.
+    let source = r#"
+        local began = os.clock()
+        local order = {}
+        for _, seconds in { 3, 1, 2 } do
+            task.delay(seconds, table.insert, order, seconds)
+        end
+        task.wait(4)
+        print(`{table.concat(order, " ")}, {math.round(os.clock() - began)}`)
+        repeat until os.clock() - began > 4.01
+        net.serve({ port = 0, request = print })
+    "#;
+    let folder = scratch().join("scripts/wasi_time");
+    std::fs::create_dir_all(&folder)?;
+    std::fs::write(folder.join("main.luau"), source)?;
+    let output = folder.join("app.wasm");
+    let words = [
+        "build",
+        "main.luau",
+        "--target",
+        "wasi-http",
+        "--timeout",
+        "86400",
+        "-o",
+    ];
+    let words = words.map(Path::new).into_iter().chain([output.as_path()]);
+    let finished = Atoll::new(&folder, words).finish()?;
+    finished.expect_code(0)?;
+    assert_eq!(text(&finished.stdout), "1 2 3, 4\n");
     Ok(())
 }
 

@@ -5,9 +5,12 @@
 //! feature `build`. It changes nothing outside `guest/prebuilt/`, `docs/lib/` and cargo's target folder, and installs
 //! packages only when told to (`--install`).
 
+#[cfg(feature = "build")]
+pub mod api;
 pub mod definitions;
 pub mod docs;
 pub mod guest;
+pub mod licences;
 #[cfg(feature = "build")]
 pub mod lint;
 pub mod package;

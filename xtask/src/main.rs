@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use xtask::docs;
 use xtask::guest::build::{self, Mode, Outcome};
 use xtask::guest::toolchain::{self, Toolchain, ToolchainError};
-use xtask::{lint, package};
+use xtask::{api, lint, package};
 
 const USAGE: &str = "\
 Usage: cargo xtask <TASK>
@@ -21,6 +21,8 @@ Tasks:
   docs [--check]               write docs/lib/ from the comments of guest/types/
       --check    compare instead
   package [PROGRAM]            make the archive of a release in target/dist/, of this program or a fresh one
+  api [--bless]                compare what the library hands out with host/api.txt
+      --bless    record it instead
   lint                         rustfmt, clippy and rustdoc, warnings are errors
 ";
 
@@ -44,6 +46,8 @@ fn main() -> ExitCode {
         ["docs", "--check"] => root().and_then(|root| Ok(docs::check(&root)?)),
         ["package"] => archive(None),
         ["package", program] => archive(Some(Path::new(program))),
+        ["api"] => root().and_then(|root| Ok(api::compare(&root, false)?)),
+        ["api", "--bless"] => root().and_then(|root| Ok(api::compare(&root, true)?)),
         ["lint"] => root().and_then(|root| Ok(lint::lint(&root, &target(&root))?)),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");

@@ -10,6 +10,7 @@ use std::process::Command;
 
 use thiserror::Error;
 
+use crate::licences::{self, LicenceError};
 use crate::process::{self, ProcessError};
 
 /// What goes into the archive as it is, by its path below the project's root.
@@ -41,6 +42,9 @@ pub enum PackageError {
         /// What the system said.
         source: io::Error,
     },
+    /// The licences of what is in the program can't be put together.
+    #[error(transparent)]
+    Licences(#[from] LicenceError),
     /// The program's help does not name its commands where it used to.
     #[error("`atoll --help` lists no commands: the manual pages can't be made")]
     NoCommands,
@@ -92,6 +96,7 @@ pub fn package(root: &Path, program: &Path, folder: &Path) -> Result<Package, Pa
     for file in FILES {
         copy(&root.join(file), &stage.join(file))?;
     }
+    write(&stage.join("LICENSE-THIRD-PARTY"), &licences::text(root)?)?;
     let types = root.join(TYPES);
     create(&stage.join("types"))?;
     for entry in fs::read_dir(&types).map_err(at(&types))? {

@@ -5,14 +5,17 @@
 use std::cell::Cell;
 use std::pin::pin;
 use std::rc::Rc;
+use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use wasip2::http::types as http;
 use wasip2::io::streams::{InputStream, OutputStream, StreamError};
 
 use super::answer::Answer;
+use super::decode::Decoded;
 use super::types::ErrorCode;
 use super::{executor, timer, words};
+use crate::wire::coding::Coding;
 
 /// Bytes that one call takes or brings at most.
 const PIECE: usize = 1 << 20;
@@ -26,31 +29,53 @@ pub(super) enum Patience {
     EachPiece(u64),
 }
 
-/// Content that is fetched in pieces. Dropping it gives up the rest.
-pub(crate) struct IncomingBody {
+/// Content as the host brings it.
+pub(super) struct Wire {
     stream: InputStream,
     /// Kept as long as its stream.
     _body: http::IncomingBody,
+    patience: Patience,
+}
+
+/// Content on its way to the script.
+enum Source {
+    Plain(Wire),
+    Decoded(Decoded),
+}
+
+/// Content that is fetched in pieces. Dropping it gives up the rest.
+pub(crate) struct IncomingBody {
+    source: Source,
     /// Bytes that it may have.
     most: u64,
     seen: Cell<u64>,
-    patience: Patience,
     /// The request that it belongs to, which is refused where it is too large.
     request: Option<Rc<Answer>>,
 }
 
 impl IncomingBody {
-    /// The content of a message, of which `most` bytes are let through.
-    pub(super) fn new(body: http::IncomingBody, most: u64, patience: Patience) -> Result<Self, ErrorCode> {
+    /// The content of a message with these encodings taken off, of which then `most` bytes are let through.
+    pub(super) fn new(
+        body: http::IncomingBody,
+        codings: Vec<Coding>,
+        most: u64,
+        patience: Patience,
+    ) -> Result<Self, ErrorCode> {
         let stream = body
             .stream()
             .map_err(|()| ErrorCode::InvalidResponse("the host gave away the content".to_owned()))?;
-        Ok(Self {
+        let wire = Wire {
             stream,
             _body: body,
+            patience,
+        };
+        Ok(Self {
+            source: match codings.is_empty() {
+                true => Source::Plain(wire),
+                false => Source::Decoded(Decoded::new(wire, codings)),
+            },
             most,
             seen: Cell::new(0),
-            patience,
             request: None,
         })
     }
@@ -65,14 +90,38 @@ impl IncomingBody {
 
     /// The next piece, at most `max` bytes; empty at the end.
     pub(crate) async fn read(&self, max: u32) -> Result<Vec<u8>, ErrorCode> {
+        let max = usize::try_from(max).unwrap_or(usize::MAX);
+        let piece = match &self.source {
+            Source::Plain(wire) => wire.read(max).await,
+            Source::Decoded(decoded) => decoded.read(max).await,
+        };
+        self.count(piece?)
+    }
+
+    fn count(&self, piece: Vec<u8>) -> Result<Vec<u8>, ErrorCode> {
+        let seen = self.seen.get().saturating_add(piece.len() as u64);
+        self.seen.set(seen);
+        if seen <= self.most {
+            return Ok(piece);
+        }
+        if let Some(request) = &self.request {
+            request.is_too_large(self.most);
+        }
+        Err(too_large(self.most))
+    }
+}
+
+impl Wire {
+    /// The next piece, at most `max` bytes; empty at the end.
+    pub(super) async fn read(&self, max: usize) -> Result<Vec<u8>, ErrorCode> {
         let end = match self.patience {
             Patience::Until(end) => end,
             Patience::EachPiece(time) => timer::ahead(time),
         };
         loop {
-            match self.stream.read(u64::from(max).min(PIECE as u64)) {
+            match self.stream.read(max.min(PIECE) as u64) {
                 Ok(piece) if piece.is_empty() => self.wait(end).await?,
-                Ok(piece) => return self.count(piece),
+                Ok(piece) => return Ok(piece),
                 Err(StreamError::Closed) => return Ok(Vec::new()),
                 Err(StreamError::LastOperationFailed(error)) => {
                     return Err(words::of_stream(&error));
@@ -89,20 +138,13 @@ impl IncomingBody {
         };
         match select(more, pin!(timer::sleep_until(end))).await {
             Either::Left(_) => Ok(()),
-            Either::Right(_) => Err(ErrorCode::Timeout("the content did not come in time".to_owned())),
+            Either::Right(_) => Err(ErrorCode::Timeout(match self.patience {
+                Patience::Until(_) => "the content did not come in time".to_owned(),
+                Patience::EachPiece(time) => {
+                    format!("no content came within {:?}", Duration::from_nanos(time))
+                }
+            })),
         }
-    }
-
-    fn count(&self, piece: Vec<u8>) -> Result<Vec<u8>, ErrorCode> {
-        let seen = self.seen.get().saturating_add(piece.len() as u64);
-        self.seen.set(seen);
-        if seen <= self.most {
-            return Ok(piece);
-        }
-        if let Some(request) = &self.request {
-            request.is_too_large(self.most);
-        }
-        Err(too_large(self.most))
     }
 }
 

@@ -1,5 +1,5 @@
 //! Runs the program's future, and waits for the host where nothing is ready: futures wait for pollables, and all that wait
-//! are handed to one `poll`.
+//! are handed to one `poll`. Of those that wait for time only the first does, so that thousands may.
 //!
 //! Called by `app`. Between two requests nothing runs: what still waits then goes on with the next one.
 
@@ -19,6 +19,8 @@ thread_local! {
     static WOKEN: Cell<bool> = const { Cell::new(false) };
     /// What waits for the host, and whom to tell; by the numbers of the waits.
     static WAITS: RefCell<BTreeMap<u64, (Rc<Pollable>, Waker)>> = const { RefCell::new(BTreeMap::new()) };
+    /// What waits for an instant of the monotonic clock, and whom to tell; by the instants, and the numbers of the waits.
+    static TIMERS: RefCell<BTreeMap<(u64, u64), Waker>> = const { RefCell::new(BTreeMap::new()) };
     /// The number of the next wait.
     static NEXT: Cell<u64> = const { Cell::new(0) };
 }
@@ -78,8 +80,9 @@ pub(super) fn drive<T>(
     }
 }
 
-/// Wakes those whose pollables are ready, without waiting.
+/// Wakes those whose pollables are ready or whose time has come, without waiting.
 fn look() {
+    wake_sleepers();
     WAITS.with_borrow(|waits| {
         for (pollable, waker) in waits.values() {
             if pollable.ready() {
@@ -89,13 +92,33 @@ fn look() {
     });
 }
 
+/// Wakes those whose time has come.
+fn wake_sleepers() {
+    TIMERS.with_borrow(|timers| {
+        if timers.is_empty() {
+            return;
+        }
+        for waker in timers
+            .range(..=(monotonic_clock::now(), u64::MAX))
+            .map(|(_, waker)| waker)
+        {
+            waker.wake_by_ref();
+        }
+    });
+}
+
 /// Waits until a pollable is ready or the time is over. False where nobody waits.
 fn wait(deadline: Option<u64>) -> bool {
-    WAITS.with_borrow(|waits| {
-        if waits.is_empty() {
+    let first = TIMERS.with_borrow(|timers| timers.first_key_value().map(|((instant, _), _)| *instant));
+    let waited = WAITS.with_borrow(|waits| {
+        if waits.is_empty() && first.is_none() {
             return false;
         }
-        let end = deadline.map(monotonic_clock::subscribe_instant);
+        let end = first
+            .into_iter()
+            .chain(deadline)
+            .min()
+            .map(monotonic_clock::subscribe_instant);
         let pollables: Vec<&Pollable> = waits
             .values()
             .map(|(pollable, _)| &**pollable)
@@ -103,13 +126,15 @@ fn wait(deadline: Option<u64>) -> bool {
             .collect();
         let wakers: Vec<&Waker> = waits.values().map(|(_, waker)| waker).collect();
         for index in poll(&pollables) {
-            // The one behind the last waker is the deadline's.
+            // The one behind the last waker is time's.
             if let Some(waker) = usize::try_from(index).ok().and_then(|index| wakers.get(index)) {
                 waker.wake_by_ref();
             }
         }
         true
-    })
+    });
+    wake_sleepers();
+    waited
 }
 
 /// Waits until the pollable is ready.
@@ -145,6 +170,39 @@ impl Drop for Ready {
     fn drop(&mut self) {
         // Dropped outside of the borrow: it calls the host.
         drop(WAITS.with_borrow_mut(|waits| waits.remove(&self.number)));
+    }
+}
+
+/// Waits until the instant of the monotonic clock.
+pub(super) fn until(instant: u64) -> Sleep {
+    let number = NEXT.get();
+    NEXT.set(number + 1);
+    Sleep { instant, number }
+}
+
+/// A wait for an instant; dropped, it is over.
+pub(super) struct Sleep {
+    instant: u64,
+    number: u64,
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if monotonic_clock::now() >= self.instant {
+            return Poll::Ready(());
+        }
+        let waker = context.waker().clone();
+        TIMERS.with_borrow_mut(|timers| timers.insert((self.instant, self.number), waker));
+        Poll::Pending
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        // Dropped outside of the borrow: a waker may be the last to hold something.
+        drop(TIMERS.with_borrow_mut(|timers| timers.remove(&(self.instant, self.number))));
     }
 }
 

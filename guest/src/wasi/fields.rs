@@ -4,21 +4,8 @@ use wasip2::http::types::{Fields, HeaderError, Headers};
 
 use super::types::Header;
 use crate::net::header::is_token;
-
-/// Fields that frame a message or speak of its connection (RFC 9110, section 7.6.1).
-const FRAMING: [&str; 8] = [
-    "connection",
-    "content-length",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
-
-/// Fields that also name a request's target, or ask for an interim answer.
-const REQUEST_ONLY: [&str; 2] = ["host", "expect"];
+use crate::wire::coding::ACCEPTED;
+use crate::wire::framing::{FRAMING, REQUEST_ONLY};
 
 /// Fields that a request has unless the script gives them.
 const USUAL: [(&str, &str); 2] = [
@@ -32,19 +19,24 @@ const USUAL: [(&str, &str); 2] = [
 ///
 /// The field that can't go on the wire.
 pub(super) fn of_response(headers: &[Header], length: Option<usize>) -> Result<Fields, String> {
-    with_length(headers, length, |name| is_one_of(&FRAMING, name))
+    with_length(headers, length, |name| is_one_of(FRAMING, name))
 }
 
-/// The fields of a request.
+/// The fields of a request. `decompress`: whether the response may be compressed.
 ///
 /// # Errors
 ///
 /// The field that can't go on the wire.
-pub(super) fn of_request(headers: &[Header], length: Option<usize>) -> Result<Fields, String> {
+pub(super) fn of_request(
+    headers: &[Header],
+    length: Option<usize>,
+    decompress: bool,
+) -> Result<Fields, String> {
     let fields = with_length(headers, length, |name| {
-        is_one_of(&FRAMING, name) || is_one_of(&REQUEST_ONLY, name)
+        is_one_of(FRAMING, name) || is_one_of(REQUEST_ONLY, name)
     })?;
-    for (name, value) in USUAL {
+    let compressed = Some(("accept-encoding", ACCEPTED)).filter(|_| decompress);
+    for (name, value) in USUAL.into_iter().chain(compressed) {
         if !fields.has(name) {
             append(&fields, name, value.as_bytes())?;
         }

@@ -1,6 +1,6 @@
 //! Outgoing HTTP requests, by `wasi:http/outgoing-handler`: the host decides where to.
 //!
-//! Content is not decoded, and nothing that would be encoded is asked for.
+//! Content that comes compressed is decoded here (`decode`), as no host does it.
 
 use std::pin::pin;
 
@@ -12,7 +12,7 @@ use wasip2::http::types::{IncomingResponse, Method, OutgoingRequest, RequestOpti
 use super::body::{self, IncomingBody, Patience};
 use super::redirect::{self, Hop};
 use super::types::{Body, ErrorCode, Header};
-use super::{app, executor, fields, timer, words};
+use super::{app, decode, executor, fields, timer, words};
 
 /// Nanoseconds that the host has beyond the script's time, so that it is the script's that is told.
 const GRACE: u64 = 1_000_000_000;
@@ -34,7 +34,6 @@ pub(crate) struct Request {
     /// Bytes of content that the response may have.
     pub(crate) max_body_size: u64,
     /// Whether the script wants content that is decoded.
-    #[allow(dead_code, reason = "content comes as the peer sends it")]
     pub(crate) decompress: bool,
     /// Whether the response is wanted as soon as its head is there.
     pub(crate) stream: bool,
@@ -50,7 +49,7 @@ pub(crate) struct Response {
     pub(crate) reason: String,
     /// Names in lower case.
     pub(crate) headers: Vec<Header>,
-    /// Never there.
+    /// As they came, where content was decoded.
     pub(crate) raw_headers: Option<Vec<Header>>,
     /// Read until its end.
     pub(crate) body: Body,
@@ -92,11 +91,16 @@ async fn follow(request: Request, deadline: Option<u64>) -> Result<Response, Err
         content: request.content,
     };
     for _ in 0..=redirect::MOST {
-        let response = exchange(&hop, request.timeout).await?;
-        let (status, headers) = (response.status(), fields::to_headers(&response.headers()));
+        let response = exchange(&hop, request.timeout, request.decompress).await?;
+        let (status, mut headers) = (response.status(), fields::to_headers(&response.headers()));
         if request.follow_redirects && hop.follow(status, &headers)? {
             continue;
         }
+        let wire = headers.clone();
+        let codings = match request.decompress && has_content(&hop.method, status, &headers) {
+            true => decode::take(&mut headers),
+            false => Vec::new(),
+        };
         let announced = crate::net::stated_length(&headers);
         if announced.is_some_and(|length| length > request.max_body_size) {
             return Err(body::too_large(request.max_body_size));
@@ -111,21 +115,32 @@ async fn follow(request: Request, deadline: Option<u64>) -> Result<Response, Err
         return Ok(Response {
             status,
             reason: String::new(),
+            raw_headers: Some(wire).filter(|wire| *wire != headers),
             headers,
-            raw_headers: None,
-            body: Body::Pieces(IncomingBody::new(content, request.max_body_size, patience)?),
+            body: Body::Pieces(IncomingBody::new(
+                content,
+                codings,
+                request.max_body_size,
+                patience,
+            )?),
         });
     }
     Err(ErrorCode::TooManyRedirects)
 }
 
+/// Whether a response may have content: none is never compressed, whatever its fields say.
+fn has_content(method: &str, status: u16, headers: &[Header]) -> bool {
+    let is_bare = method.eq_ignore_ascii_case("HEAD") || matches!(status, 204 | 304);
+    !is_bare && crate::net::stated_length(headers) != Some(0)
+}
+
 /// One request and the head of its response.
-async fn exchange(hop: &Hop, timeout: u64) -> Result<IncomingResponse, ErrorCode> {
+async fn exchange(hop: &Hop, timeout: u64, decompress: bool) -> Result<IncomingResponse, ErrorCode> {
     let refused =
         |part: &str| ErrorCode::InvalidUrl(format!("the host does not take the {part} of {}", hop.url));
     let has_length = !hop.content.is_empty() || matches!(hop.method.as_str(), "POST" | "PUT" | "PATCH");
     let length = Some(hop.content.len()).filter(|_| has_length);
-    let headers = fields::of_request(&hop.headers, length).map_err(ErrorCode::InvalidUrl)?;
+    let headers = fields::of_request(&hop.headers, length, decompress).map_err(ErrorCode::InvalidUrl)?;
     let request = OutgoingRequest::new(headers);
     request
         .set_method(&method(&hop.method))

@@ -192,7 +192,7 @@ pub(super) fn take_in(request: &IncomingRequest, out: ResponseOutparam) -> Optio
     answer.deadline.set(timer::ahead(listening.timeout));
     let content = request.consume().ok().and_then(|content| {
         let patience = Patience::Until(answer.deadline.get());
-        IncomingBody::new(content, most, patience).ok()
+        IncomingBody::new(content, Vec::new(), most, patience).ok()
     });
     let incoming = Incoming {
         exchange: Exchange(answer.clone()),

@@ -7,7 +7,7 @@ use super::types::ErrorCode;
 
 /// Returns when at least this much time has passed.
 pub(crate) async fn sleep(time: Duration) -> Result<(), ErrorCode> {
-    executor::ready(monotonic_clock::subscribe_duration(time)).await;
+    executor::until(now().saturating_add(time)).await;
     Ok(())
 }
 
@@ -18,7 +18,7 @@ pub(crate) fn now() -> Duration {
 
 /// Waits until an instant of the monotonic clock.
 pub(super) async fn sleep_until(end: u64) {
-    executor::ready(monotonic_clock::subscribe_instant(end)).await;
+    executor::until(end).await;
 }
 
 /// The instant that lies so far ahead; none where the clock has no such instant.

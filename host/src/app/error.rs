@@ -13,6 +13,12 @@ pub enum AppError {
     /// It is a component without a script in it.
     #[error("it is a WebAssembly component without a script of Atoll's in it, and no app; {BUILD}")]
     Foreign,
+    /// It is what `atoll build --target wasi-http` makes, and called this.
+    #[error(
+        "it is {0}, a component for hosts of wasi:http, and no app: have such a host run it, as in `wasmtime serve \
+         APP.wasm`; {BUILD}, without --target"
+    )]
+    OtherHost(String),
     /// It is not as it was built.
     #[error("the app is damaged: {0}; copy it once more, or build it again")]
     Damaged(String),

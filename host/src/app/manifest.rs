@@ -70,10 +70,7 @@ pub(crate) struct Wishes {
 impl Manifest {
     /// Whether an app can say that, or what it cannot say.
     pub(super) fn check(&self) -> Result<(), String> {
-        check_word(&self.name).map_err(|problem| format!("its name {problem}"))?;
-        let version = self.version.as_deref().unwrap_or("0");
-        check_word(version).map_err(|problem| format!("its version {problem}"))?;
-        check_word(&self.atoll).map_err(|problem| format!("the version of Atoll {problem}"))?;
+        check_words(&self.name, self.version.as_deref(), &self.atoll)?;
         let paths: BTreeSet<&str> = self.files.iter().map(|file| file.path.as_str()).collect();
         if paths.len() != self.files.len() {
             return Err("a file is in it twice".to_owned());
@@ -99,7 +96,7 @@ impl Manifest {
 }
 
 impl Wishes {
-    fn check(&self) -> Result<(), String> {
+    pub(super) fn check(&self) -> Result<(), String> {
         let problem = |error: crate::permissions::RuleError| format!("a permission: {error}");
         for rule in self.allow_net.iter().chain(&self.deny_net) {
             rule.parse::<NetRule>().map_err(problem)?;
@@ -113,6 +110,13 @@ impl Wishes {
             None => Ok(()),
         }
     }
+}
+
+/// Whether a component can say these of itself, or what it cannot say.
+pub(super) fn check_words(name: &str, version: Option<&str>, atoll: &str) -> Result<(), String> {
+    check_word(name).map_err(|problem| format!("its name {problem}"))?;
+    check_word(version.unwrap_or("0")).map_err(|problem| format!("its version {problem}"))?;
+    check_word(atoll).map_err(|problem| format!("the version of Atoll {problem}"))
 }
 
 /// Whether this can be a name or a version of an app.

@@ -2,9 +2,11 @@
 //!
 //! An app is a guest component with one more section at its end, which holds the script, its modules and what is known of them
 //! (`manifest`), and ends with a hash of all that is before it (`section`). `cli` writes apps, `runtime` and `cli` read them.
+//! A component for other hosts says the same of itself in a section without files (`about`).
 //! Anyone can make one, so nothing in it is believed: what it asks for is shown and grants nothing, its paths are checked as a
 //! project's are, and its guest is a guest like any other. Refuses what is damaged, newer, or something else altogether.
 
+mod about;
 mod contract;
 mod error;
 mod manifest;
@@ -17,10 +19,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+pub(crate) use self::about::{About, OTHER_HOSTS, Said};
 pub(crate) use self::contract::CONTRACT;
 pub use self::error::AppError;
 use self::manifest::{FileEntry, Manifest};
 pub(crate) use self::manifest::{Wishes, check_word};
+use self::section::Kind;
 use crate::project::Files;
 
 /// What every WebAssembly binary begins with.
@@ -34,16 +38,8 @@ pub(crate) fn is_wasm(bytes: &[u8]) -> bool {
 /// A script with all that it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct App {
-    /// What it is called.
-    pub(crate) name: String,
-    /// Which version of it this is, where it has one.
-    pub(crate) version: Option<String>,
-    /// The contract that its guest speaks.
-    pub(crate) contract: String,
-    /// The version of Atoll that built it.
-    pub(crate) atoll: String,
-    /// What its author says that it needs.
-    pub(crate) wishes: Wishes,
+    /// What it says of itself.
+    pub(crate) about: About,
     /// The files.
     pub(crate) files: Files,
     /// The component that runs it.
@@ -62,20 +58,20 @@ impl App {
             bytes: text.len() as u64,
         });
         let manifest = Manifest {
-            name: self.name.clone(),
-            version: self.version.clone(),
-            contract: self.contract.clone(),
-            atoll: self.atoll.clone(),
+            name: self.about.name.clone(),
+            version: self.about.version.clone(),
+            contract: self.about.contract.clone(),
+            atoll: self.about.atoll.clone(),
             main: self.files.main.clone(),
             bytecode: self.files.is_bytecode,
-            permissions: self.wishes.clone(),
+            permissions: self.about.wishes.clone(),
             files: entries.collect(),
             links: self.files.links.clone(),
         };
         manifest.check()?;
         let manifest = serde_json::to_vec(&manifest).map_err(|error| error.to_string())?;
         let texts = self.files.texts.values().map(AsRef::as_ref);
-        section::write(&self.guest, &manifest, texts)
+        section::write(Kind::App, &self.guest, &manifest, texts)
     }
 
     /// Reads what [`write`](App::write) has written.
@@ -86,6 +82,9 @@ impl App {
     pub(crate) fn read(bytes: impl Into<Bytes>) -> Result<App, AppError> {
         let bytes = bytes.into();
         let found = section::read(&bytes)?;
+        if found.kind == Kind::OtherHosts {
+            return Err(AppError::OtherHost(About::parse(&bytes[found.manifest])?.name));
+        }
         let damaged = |reason: String| AppError::Damaged(reason);
         let manifest: Manifest = serde_json::from_slice(&bytes[found.manifest])
             .map_err(|error| damaged(format!("what it says of itself can't be read ({error})")))?;
@@ -106,11 +105,13 @@ impl App {
             return Err(damaged("there is more in it than its files".to_owned()));
         }
         Ok(App {
-            name: manifest.name,
-            version: manifest.version,
-            contract: manifest.contract,
-            atoll: manifest.atoll,
-            wishes: manifest.permissions,
+            about: About {
+                name: manifest.name,
+                version: manifest.version,
+                contract: manifest.contract,
+                atoll: manifest.atoll,
+                wishes: manifest.permissions,
+            },
             files: Files {
                 main: manifest.main,
                 is_bytecode: manifest.bytecode,

@@ -1,4 +1,5 @@
-//! The bytes of an app: a component, and a custom section `atoll:app` at its end.
+//! The bytes of an app: a component, and a custom section `atoll:app` at its end. Components for other hosts have one called
+//! `atoll:wasi-http`, without files.
 //!
 //! The section's content is the number of the format (4 bytes, little-endian), the length of the manifest (as many), the manifest,
 //! the contents of the files one after the other, and the SHA-256 of all that is before it in the whole file, the component
@@ -12,8 +13,30 @@ use wasmparser::{BinaryReaderError, Chunk, Encoding, Parser, Payload};
 
 use super::AppError;
 
-/// What the section is called.
-const NAME: &str = "atoll:app";
+/// What the component is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Atoll.
+    App,
+    /// Hosts of wasi:http.
+    OtherHosts,
+}
+
+impl Kind {
+    const ALL: [Kind; 2] = [Kind::App, Kind::OtherHosts];
+
+    /// What the section is called.
+    fn name(self) -> &'static str {
+        match self {
+            Kind::App => "atoll:app",
+            Kind::OtherHosts => "atoll:wasi-http",
+        }
+    }
+
+    fn of(name: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
 
 /// The only format that there is so far.
 const FORMAT: u32 = 1;
@@ -24,6 +47,7 @@ const HASH: usize = 32;
 /// Where what is in an app.
 #[derive(Debug)]
 pub(super) struct Found {
+    pub(super) kind: Kind,
     pub(super) guest: Range<usize>,
     pub(super) manifest: Range<usize>,
     pub(super) texts: Range<usize>,
@@ -31,6 +55,7 @@ pub(super) struct Found {
 
 /// Puts an app together.
 pub(super) fn write<'a>(
+    kind: Kind,
     guest: &[u8],
     manifest: &[u8],
     texts: impl IntoIterator<Item = &'a [u8]>,
@@ -45,12 +70,12 @@ pub(super) fn write<'a>(
     }
     // Its place; what it is depends on what is before it.
     content.extend_from_slice(&[0; HASH]);
-    if u32::try_from(content.len() + NAME.len() + 8).is_err() {
+    if u32::try_from(content.len() + kind.name().len() + 8).is_err() {
         return Err("the files are more than a WebAssembly section can hold".to_owned());
     }
     let mut app = guest.to_vec();
     let section = CustomSection {
-        name: NAME.into(),
+        name: kind.name().into(),
         data: content.into(),
     };
     section.append_to_component(&mut app);
@@ -95,6 +120,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Found, AppError> {
         .filter(|to| *to <= end)
         .ok_or_else(short)?;
     Ok(Found {
+        kind: section.kind,
         guest: 0..section.start,
         manifest: from..to,
         texts: to..end,
@@ -103,6 +129,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Found, AppError> {
 
 /// The section, in the whole file.
 struct Place {
+    kind: Kind,
     /// Where its head begins.
     start: usize,
     content: Range<usize>,
@@ -137,11 +164,15 @@ fn find(bytes: &[u8]) -> Result<Place, AppError> {
                     .filter(|at| *at <= bytes.len())
                     .ok_or_else(|| AppError::Damaged("it is cut short".to_owned()))?;
             }
-            Payload::CustomSection(section) if section.name() == NAME => {
+            Payload::CustomSection(section) => {
+                let Some(kind) = Kind::of(section.name()) else {
+                    continue;
+                };
                 if found.is_some() {
                     return Err(AppError::Damaged("it has two scripts".to_owned()));
                 }
                 found = Some(Place {
+                    kind,
                     start,
                     content: section.data_offset()..section.data_offset() + section.data().len(),
                 });

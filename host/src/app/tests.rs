@@ -6,11 +6,25 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use wasm_encoder::{ComponentSection, CustomSection};
 
-use super::{App, AppError, CONTRACT, Wishes};
+use super::{About, App, AppError, CONTRACT, OTHER_HOSTS, Said, Wishes};
 use crate::project::Files;
 
 /// The smallest component that there is.
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
+
+fn about(contract: &str) -> About {
+    About {
+        name: "hello".to_owned(),
+        version: Some("1.2.0".to_owned()),
+        contract: contract.to_owned(),
+        atoll: "0.1.0".to_owned(),
+        wishes: Wishes {
+            allow_net: vec!["api.example.com:443".to_owned()],
+            allow_env: vec!["API_TOKEN".to_owned()],
+            ..Wishes::default()
+        },
+    }
+}
 
 fn app() -> App {
     let texts = [
@@ -19,15 +33,7 @@ fn app() -> App {
         ("lib/x.luau", ""),
     ];
     App {
-        name: "hello".to_owned(),
-        version: Some("1.2.0".to_owned()),
-        contract: CONTRACT.to_owned(),
-        atoll: "0.1.0".to_owned(),
-        wishes: Wishes {
-            allow_net: vec!["api.example.com:443".to_owned()],
-            allow_env: vec!["API_TOKEN".to_owned()],
-            ..Wishes::default()
-        },
+        about: about(CONTRACT),
         files: Files {
             main: "main.luau".to_owned(),
             is_bytecode: false,
@@ -163,19 +169,54 @@ fn newer_ones_are_named() {
     assert_eq!(error, AppError::NewerFormat(2));
     assert!(error.to_string().contains("update Atoll"), "{error}");
     let newer = App {
-        contract: "atoll:net@0.99.0".to_owned(),
-        atoll: "9.9.9".to_owned(),
+        about: About {
+            atoll: "9.9.9".to_owned(),
+            ..about("atoll:net@0.99.0")
+        },
         ..app()
     };
     let error = App::read(newer.write().expect("an app")).expect_err("a newer contract");
     assert!(matches!(error, AppError::NewerContract { .. }), "{error:?}");
     assert!(error.to_string().contains("Atoll 9.9.9 built it"), "{error}");
     let older = App {
-        contract: "atoll:net@0.0.1".to_owned(),
+        about: about("atoll:net@0.0.1"),
         ..app()
     };
     let error = App::read(older.write().expect("an app")).expect_err("an older contract");
     assert!(matches!(error, AppError::OlderContract { .. }), "{error:?}");
+}
+
+#[test]
+fn components_for_other_hosts_say_what_they_are() {
+    let whole = about(OTHER_HOSTS).add_to(COMPONENT).expect("a component");
+    assert!(whole.starts_with(COMPONENT));
+    let told = Said::read(whole.clone()).expect("what it says");
+    assert!(matches!(told, Said::OtherHosts(told) if told == about(OTHER_HOSTS)));
+    assert!(matches!(Said::read(written()), Ok(Said::App(told)) if told == about(CONTRACT)));
+    assert_eq!(
+        App::read(whole.clone()),
+        Err(AppError::OtherHost("hello".to_owned()))
+    );
+    for at in 0..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        assert!(Said::read(bytes).is_err(), "byte {at}");
+        assert!(Said::read(whole[..at].to_vec()).is_err(), "{at} bytes");
+    }
+    // It can say no more than an app can.
+    for odd in [
+        About {
+            name: "\u{1b}[31m".to_owned(),
+            ..about(OTHER_HOSTS)
+        },
+        About {
+            version: Some(String::new()),
+            ..about(OTHER_HOSTS)
+        },
+        about("wasi:http@7"),
+    ] {
+        assert!(odd.add_to(COMPONENT).is_err(), "{odd:?}");
+    }
 }
 
 /// A hash is no signature: anyone can seal anything.

@@ -231,11 +231,12 @@ pub(crate) enum Format {
                   it requires with --include. What is no Luau and requires that lead nowhere are told as `atoll check` does. The \
                   app says which permissions it asks for: those of the project's atoll.toml (or of --config) and of the flags. They grant nothing: `atoll run` \
                   allows what its own flags allow, and `atoll permissions APP.wasm` shows both side by side. Its name and version \
-                  come from [package] of that file. The same sources make the same bytes.\n\n\
+                  come from [package] of that file. The same sources make the same bytes, whatever the target is.\n\n\
                   A component for wasi-http runs under `wasmtime serve`, Spin, wasmCloud and other hosts of wasi:http 0.2, and answers \
                   their requests. It imports WASI and nothing else; what it may do is what its host allows. For it the script \
                   runs now, until it waits for requests, and each instance begins with what it has set up. What else it \
-                  waits for then must end within --timeout [default: 30]. The limits are those of `atoll run --help`. Two builds differ in bytes, as each draws random numbers of its own.\n\n\
+                  waits for then must end within --timeout [default: 30]. The limits are those of `atoll run --help`. Waits pass at once there, and os.time is the date of the build \
+                  or SOURCE_DATE_EPOCH.\n\n\
                   Exit codes: 0 built, 1 something is wrong with a source, 2 bad usage, or a file that cannot be read.\n\n\
                   Examples:\n  \
                   atoll build main.luau -o hello.wasm && atoll run hello.wasm --allow-listen=localhost\n  \
@@ -299,7 +300,8 @@ pub(crate) enum Target {
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Example:\n  atoll permissions fetch.luau --config atoll.toml --deny-net=private")]
 pub(crate) struct PermissionsArgs {
-    /// The script, or an app: then also what it asks for, and what of that is not granted
+    /// The script, or an app: then also what it asks for, and what of that is not granted; of a component for wasi-http what it
+    /// asks for
     #[arg(value_name = "SCRIPT.luau|APP.wasm")]
     pub(crate) script: PathBuf,
 

@@ -17,7 +17,7 @@ use self::compile::Compiler;
 use self::package::Package;
 use super::check::{Closure, closure};
 use super::{BuildArgs, Exit, Target, apps, fail};
-use crate::app::{App, CONTRACT};
+use crate::app::{About, App, CONTRACT, OTHER_HOSTS};
 use crate::project::Files;
 use crate::runtime::GUEST;
 
@@ -42,7 +42,13 @@ fn build(args: BuildArgs) -> Result<(), Exit> {
     }
     let component = match args.target {
         Target::Atoll => atoll(package, files).map_err(|problem| fail(Exit::Failed, &problem))?,
-        Target::WasiHttp => wasi_http::component(&files, args.limits, compiler.executor())?,
+        Target::WasiHttp => {
+            let component = wasi_http::component(&files, args.limits, compiler.executor())?;
+            let about = about(package, OTHER_HOSTS);
+            about
+                .add_to(&component)
+                .map_err(|problem| fail(Exit::Failed, &problem))?
+        }
     };
     std::fs::write(&output, component).map_err(|error| unwritten(&output, &error))
 }
@@ -50,15 +56,21 @@ fn build(args: BuildArgs) -> Result<(), Exit> {
 /// An app for `atoll run`.
 fn atoll(package: Package, files: Files) -> Result<Vec<u8>, String> {
     let app = App {
-        name: package.name,
-        version: package.version,
-        contract: CONTRACT.to_owned(),
-        atoll: env!("CARGO_PKG_VERSION").to_owned(),
-        wishes: package.wishes,
+        about: about(package, CONTRACT),
         files,
         guest: Bytes::from_static(GUEST),
     };
     app.write()
+}
+
+fn about(package: Package, contract: &str) -> About {
+    About {
+        name: package.name,
+        version: package.version,
+        contract: contract.to_owned(),
+        atoll: env!("CARGO_PKG_VERSION").to_owned(),
+        wishes: package.wishes,
+    }
 }
 
 /// Whether the app may be written there: over another one, but not over a script.

@@ -1,4 +1,5 @@
-//! `atoll permissions`: what the given flags and config allow, as a table; and what an app asks for beside it.
+//! `atoll permissions`: what the given flags and config allow, as a table; and what an app asks for beside it. Of a component for
+//! other hosts it shows what that asks for.
 
 mod wishes;
 
@@ -7,7 +8,7 @@ use std::io::{Error, ErrorKind};
 use std::path::Path;
 
 use super::{Exit, PermissionsArgs};
-use crate::app::{self, App};
+use crate::app::{self, Said};
 use crate::config::{Entry, Policy};
 use crate::limits::Limits;
 
@@ -22,7 +23,12 @@ const CAPABILITIES: [(&str, &str, &str); 3] = [
 pub(super) fn show(args: PermissionsArgs) -> Exit {
     let script = args.script.clone();
     let app = match app_at(&script) {
-        Ok(app) => app,
+        Ok(Some(Said::OtherHosts(component))) => {
+            super::say(wishes::of_other_hosts(&component));
+            return Exit::Done;
+        }
+        Ok(Some(Said::App(app))) => Some(app),
+        Ok(None) => None,
         Err(error) => return super::fail(Exit::Usage, &super::run::unreadable(&script, &error)),
     };
     match Policy::of(args) {
@@ -42,13 +48,13 @@ pub(super) fn show(args: PermissionsArgs) -> Exit {
     }
 }
 
-/// The app that the file is; none where it is a script.
-fn app_at(path: &Path) -> std::io::Result<Option<App>> {
+/// What the file says of itself; none where it is a script.
+fn app_at(path: &Path) -> std::io::Result<Option<Said>> {
     let found = std::fs::read(path)?;
     if !app::is_wasm(&found) && path.extension().is_none_or(|ending| ending != "wasm") {
         return Ok(None);
     }
-    App::read(found)
+    Said::read(found)
         .map(Some)
         .map_err(|error| Error::new(ErrorKind::InvalidData, error))
 }

@@ -3,6 +3,9 @@
 //! What comes out is counted against the size limit by `body`, so a small message that swells up meets the limit
 //! before it fills the memory.
 
+#[path = "../../shared/wire/coding.rs"]
+mod coding;
+
 use std::pin::Pin;
 
 use async_compression::tokio::bufread::{BrotliDecoder, GzipDecoder, ZstdDecoder};
@@ -14,17 +17,12 @@ use hyper::body::Incoming;
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt, BufReader};
 use tokio_util::io::StreamReader;
 
+use self::coding::{CHUNK, Coding, codings};
 use super::body::Source;
 use super::error::Error;
 
 /// What `accept-encoding` says.
-pub(crate) const ACCEPTED: HeaderValue = HeaderValue::from_static("gzip, br, zstd");
-
-/// Bytes decoded at once.
-const CHUNK: usize = 32 << 10;
-
-/// Encodings one over the other that are taken off; nobody sends more.
-const LAYERS: usize = 3;
+pub(crate) const ACCEPTED: HeaderValue = HeaderValue::from_static(coding::ACCEPTED);
 
 /// Content behind its decoders.
 pub(crate) struct Decoded {
@@ -33,18 +31,11 @@ pub(crate) struct Decoded {
     buffer: BytesMut,
 }
 
-/// One encoding that is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Coding {
-    Gzip,
-    Brotli,
-    Zstd,
-}
-
 /// The content as its author meant it. Takes out of `headers` what then is no longer true of it; content in an
 /// encoding that is not known, or of none, stays as it is.
 pub(crate) fn decode(headers: &mut HeaderMap, incoming: Incoming) -> Source {
-    let codings = codings(headers).unwrap_or_default();
+    let values = headers.get_all(header::CONTENT_ENCODING).into_iter();
+    let codings = codings(values.map(HeaderValue::as_bytes)).unwrap_or_default();
     if codings.is_empty() || hyper::body::Body::is_end_stream(&incoming) {
         return Source::Plain(Box::pin(incoming));
     }
@@ -77,23 +68,6 @@ pub(crate) fn decode(headers: &mut HeaderMap, incoming: Incoming) -> Source {
     })
 }
 
-/// The encodings in the order in which they were applied; `None` where one of them is not known.
-fn codings(headers: &HeaderMap) -> Option<Vec<Coding>> {
-    let mut found = Vec::new();
-    for value in headers.get_all(header::CONTENT_ENCODING) {
-        for name in value.to_str().ok()?.split(',') {
-            match name.trim().to_ascii_lowercase().as_str() {
-                "gzip" | "x-gzip" => found.push(Coding::Gzip),
-                "br" => found.push(Coding::Brotli),
-                "zstd" => found.push(Coding::Zstd),
-                "" | "identity" => {}
-                _ => return None,
-            }
-        }
-    }
-    Some(found).filter(|found| found.len() <= LAYERS)
-}
-
 impl Decoded {
     /// The next bytes; `None` at the end.
     ///
@@ -110,33 +84,6 @@ impl Decoded {
                     None => Error::InvalidResponse(format!("the content can't be decompressed: {error}")),
                 })
             }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_content_encoding_says() {
-        use Coding::{Brotli, Gzip, Zstd};
-        let cases: [(&[&str], Option<Vec<Coding>>); 8] = [
-            (&[], Some(vec![])),
-            (&["gzip"], Some(vec![Gzip])),
-            (&["X-GZIP"], Some(vec![Gzip])),
-            (&["identity"], Some(vec![])),
-            (&["br, zstd"], Some(vec![Brotli, Zstd])),
-            (&["gzip", "br"], Some(vec![Gzip, Brotli])),
-            (&["gzip, unheard-of"], None),
-            (&["gzip, gzip, gzip, gzip"], None),
-        ];
-        for (values, expected) in cases {
-            let mut headers = HeaderMap::new();
-            for value in values {
-                headers.append(header::CONTENT_ENCODING, HeaderValue::from_static(value));
-            }
-            assert_eq!(codings(&headers), expected, "{values:?}");
         }
     }
 }

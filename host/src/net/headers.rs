@@ -3,28 +3,17 @@
 //! `http_client` and `http_server` call it. Framing is the host's: fields that say how long a message is,
 //! or what becomes of its connection, are never taken from a script.
 
+#[path = "../../shared/wire/framing.rs"]
+mod framing;
+
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use self::framing::{FRAMING, REQUEST_ONLY};
 use super::error::{Error, HEADER_BYTES};
 use crate::limits::Limits;
 
 /// A header field: its name, and a value of any bytes but CR, LF and NUL.
 pub(crate) type Field = (String, Vec<u8>);
-
-/// Fields that frame a message or speak of its connection (RFC 9110, section 7.6.1).
-const FRAMING: &[&str] = &[
-    "connection",
-    "content-length",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
-
-/// Fields that also name the request's target, or ask for an interim answer.
-const REQUEST_ONLY: &[&str] = &["host", "expect"];
 
 /// Which message the fields are for.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -11,42 +11,42 @@ use super::target::{Host, Target};
 
 /// A target whose scheme, host and port passed: its name may be looked up. Nothing may be connected to yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NamePass {
+pub(crate) struct NamePass {
     /// The target that passed, so that a pass is good for no other.
     target: Target,
 }
 
 /// An address that may be connected to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct GrantedAddr {
+pub(crate) struct GrantedAddr {
     /// Canonical: an IPv4-mapped address became IPv4, an unspecified one loopback.
     address: SocketAddr,
 }
 
 /// A local address that may be bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct GrantedBind {
+pub(crate) struct GrantedBind {
     /// Canonical: an IPv4-mapped address became IPv4.
     address: SocketAddr,
 }
 
 impl NamePass {
     /// The target that passed.
-    pub fn target(&self) -> &Target {
+    pub(crate) fn target(&self) -> &Target {
         &self.target
     }
 }
 
 impl GrantedAddr {
     /// The address to connect to, as it was checked.
-    pub fn socket_addr(&self) -> SocketAddr {
+    pub(crate) fn socket_addr(&self) -> SocketAddr {
         self.address
     }
 }
 
 impl GrantedBind {
     /// The address to bind, as it was checked. Bind an IPv6 one with `IPV6_V6ONLY`: IPv4 was not asked for.
-    pub fn socket_addr(&self) -> SocketAddr {
+    pub(crate) fn socket_addr(&self) -> SocketAddr {
         self.address
     }
 }
@@ -55,7 +55,7 @@ impl GrantedBind {
 ///
 /// # Errors
 /// A deny rule covers it, or no allow rule does.
-pub fn decide_name(permissions: &Permissions, target: &Target) -> Result<NamePass, Denied> {
+pub(crate) fn decide_name(permissions: &Permissions, target: &Target) -> Result<NamePass, Denied> {
     match &target.host {
         Host::Ip(address) => check_address(permissions, target, *address).map(|_| ())?,
         Host::Name(name) => {
@@ -90,7 +90,7 @@ pub fn decide_name(permissions: &Permissions, target: &Target) -> Result<NamePas
 ///
 /// # Errors
 /// A deny rule covers the address or one that it stands for, or no allow rule opens each of them.
-pub fn decide_addr(
+pub(crate) fn decide_addr(
     permissions: &Permissions,
     pass: &NamePass,
     address: IpAddr,
@@ -102,7 +102,7 @@ pub fn decide_addr(
 ///
 /// # Errors
 /// A deny rule covers something of it, or no allow rule covers all of it.
-pub fn decide_listen(permissions: &Permissions, asked: SocketAddr) -> Result<GrantedBind, Denied> {
+pub(crate) fn decide_listen(permissions: &Permissions, asked: SocketAddr) -> Result<GrantedBind, Denied> {
     let (address, port) = (asked.ip().to_canonical(), asked.port());
     let refuse = |reason, cure| Denied {
         action: SERVE,
@@ -154,7 +154,11 @@ pub fn decide_listen(permissions: &Permissions, asked: SocketAddr) -> Result<Gra
 
 /// The first allow rule that lets the target through, for the record: by its name, or with this address. `--allow-all`
 /// where that does.
-pub fn allowed_by(permissions: &Permissions, target: &Target, address: Option<IpAddr>) -> Option<String> {
+pub(crate) fn allowed_by(
+    permissions: &Permissions,
+    target: &Target,
+    address: Option<IpAddr>,
+) -> Option<String> {
     let reached = match &target.host {
         Host::Ip(literal) => Some(*literal),
         Host::Name(_) => address,
@@ -176,7 +180,7 @@ pub fn allowed_by(permissions: &Permissions, target: &Target, address: Option<Ip
 }
 
 /// The first allow rule that lets a server listen there, for the record.
-pub fn listen_allowed_by(permissions: &Permissions, asked: SocketAddr) -> Option<String> {
+pub(crate) fn listen_allowed_by(permissions: &Permissions, asked: SocketAddr) -> Option<String> {
     let (address, port) = (asked.ip().to_canonical(), asked.port());
     let mut rules = permissions.allow_listen.iter();
     match rules.find(|rule| rule.covers_address(address) && rule.covers_port(port)) {

@@ -22,20 +22,20 @@ pub(crate) const ACTIONS: [&str; 3] = [REQUEST, WEBSOCKET, SERVE];
 
 /// The permissions say no.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct Denied {
+pub(crate) struct Denied {
     /// What was tried, as scripts call it: `net.request`, `net.serve`.
-    pub action: &'static str,
+    pub(crate) action: &'static str,
     /// `scheme://host:port` of a connection, `address:port` of a listener.
-    pub target: String,
+    pub(crate) target: String,
     /// Why not.
-    pub reason: Reason,
+    pub(crate) reason: Reason,
     /// The smallest flag that would allow it. None where a deny rule or the system says no.
-    pub cure: Option<String>,
+    pub(crate) cure: Option<String>,
 }
 
 /// Why the permissions say no.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reason {
+pub(crate) enum Reason {
     /// Nothing allows it.
     NoRule {
         /// The flag whose rules were asked, and how much of the target they would have to cover.
@@ -69,7 +69,7 @@ pub enum Reason {
 
 /// How a target leads to the address that was decided on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Face {
+pub(crate) enum Face {
     /// The target names it.
     Itself,
     /// The target names an address that stands for it.
@@ -79,7 +79,7 @@ pub enum Face {
 }
 
 /// A refusal of what the rules allow: an embedder's, or one for want of a record of it.
-pub fn refused(action: &'static str, target: String, why: String) -> Denied {
+pub(crate) fn refused(action: &'static str, target: String, why: String) -> Denied {
     Denied {
         action,
         target,
@@ -89,7 +89,7 @@ pub fn refused(action: &'static str, target: String, why: String) -> Denied {
 }
 
 /// The refusal of an operating system that keeps the port for privileged users.
-pub fn refused_by_system(address: SocketAddr) -> Denied {
+pub(crate) fn refused_by_system(address: SocketAddr) -> Denied {
     Denied {
         action: SERVE,
         target: address.to_string(),

@@ -14,7 +14,7 @@ use super::target::Target;
 
 /// The permissions that were given, and what had to be added.
 #[derive(Debug, Clone)]
-pub struct Learned {
+pub(crate) struct Learned {
     /// Given, with all that was missing.
     permissions: Permissions,
     /// What `--allow-net` lacked, in the order in which it was needed.
@@ -24,11 +24,11 @@ pub struct Learned {
 }
 
 /// One decision: what to go on with, and the refusal that it would have been.
-pub type Outcome<T> = (Result<T, Denied>, Option<Denied>);
+pub(crate) type Outcome<T> = (Result<T, Denied>, Option<Denied>);
 
 impl Learned {
     /// Nothing is missing yet.
-    pub fn new(given: Permissions) -> Learned {
+    pub(crate) fn new(given: Permissions) -> Learned {
         Learned {
             permissions: given,
             net: Vec::new(),
@@ -37,22 +37,22 @@ impl Learned {
     }
 
     /// As [`decide_name`].
-    pub fn name(&mut self, target: &Target) -> Outcome<NamePass> {
+    pub(crate) fn name(&mut self, target: &Target) -> Outcome<NamePass> {
         self.decide(|permissions| decide_name(permissions, target))
     }
 
     /// As [`decide_addr`].
-    pub fn addr(&mut self, pass: &NamePass, address: IpAddr) -> Outcome<GrantedAddr> {
+    pub(crate) fn addr(&mut self, pass: &NamePass, address: IpAddr) -> Outcome<GrantedAddr> {
         self.decide(|permissions| decide_addr(permissions, pass, address))
     }
 
     /// As [`decide_listen`].
-    pub fn listen(&mut self, asked: SocketAddr) -> Outcome<GrantedBind> {
+    pub(crate) fn listen(&mut self, asked: SocketAddr) -> Outcome<GrantedBind> {
         self.decide(|permissions| decide_listen(permissions, asked))
     }
 
     /// The flags that were missing; none where nothing was.
-    pub fn flags(&self) -> Vec<String> {
+    pub(crate) fn flags(&self) -> Vec<String> {
         let flag = |name: &str, rules: Vec<String>| {
             (!rules.is_empty()).then(|| format!("{name}={}", rules.join(",")))
         };

@@ -20,18 +20,20 @@ mod target;
 mod tests;
 mod wish;
 
-pub use decide::{
+pub(crate) use decide::{
     GrantedAddr, GrantedBind, NamePass, allowed_by, decide_addr, decide_listen, decide_name,
     listen_allowed_by,
 };
-pub(crate) use denied::{ACTIONS, REQUEST, SERVE, WEBSOCKET};
-pub use denied::{Denied, Face, Reason, refused, refused_by_system};
-pub use learned::{Learned, Outcome};
-pub use name::{Name, NameError};
+#[cfg(test)]
+pub(crate) use denied::Reason;
+pub(crate) use denied::{ACTIONS, Denied, REQUEST, SERVE, WEBSOCKET, refused, refused_by_system};
+pub(crate) use learned::{Learned, Outcome};
+#[cfg(test)]
+pub(crate) use name::Name;
+pub use name::NameError;
 pub use rule::{ListenRule, NetRule};
 pub use rule_error::{RuleError, RuleProblem};
-pub use special::Class;
-pub use target::{Host, Scheme, Target, TargetError};
+pub(crate) use target::{Host, Scheme, Target};
 pub(crate) use wish::Answer;
 
 /// What a script may reach. Starts with nothing; rules add to it.

@@ -8,7 +8,7 @@ use std::ops::Deref;
 
 /// A host name: lower case, IDNA-encoded (UTS 46), without a trailing dot; letters, digits, `-`, `_`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Name(String);
+pub(crate) struct Name(String);
 
 /// Why a text is no host name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -32,7 +32,7 @@ impl Name {
     ///
     /// # Errors
     /// Says which rule of names the text breaks.
-    pub fn parse(text: &str) -> Result<Name, NameError> {
+    pub(crate) fn parse(text: &str) -> Result<Name, NameError> {
         let ascii = idna::domain_to_ascii_cow(text.as_bytes(), idna::AsciiDenyList::URL)
             .map_err(|_| NameError::Character)?;
         let name = ascii.strip_suffix('.').unwrap_or(&ascii);
@@ -55,7 +55,7 @@ impl Name {
     }
 
     /// Whether it means this machine: `localhost` and what is below it (RFC 6761, section 6.3).
-    pub fn is_localhost(&self) -> bool {
+    pub(crate) fn is_localhost(&self) -> bool {
         self.0 == "localhost" || self.0.ends_with(".localhost")
     }
 

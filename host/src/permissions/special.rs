@@ -12,7 +12,7 @@ use ipnet::{Ipv4Net, Ipv6Net};
 
 /// What an address is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Class {
+pub(crate) enum Class {
     /// Any other unicast address.
     Public,
     /// This machine.

@@ -11,7 +11,7 @@ use super::name::{Name, NameError};
 
 /// The schemes that rules know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Scheme {
+pub(crate) enum Scheme {
     /// `http`
     Http,
     /// `https`
@@ -24,7 +24,7 @@ pub enum Scheme {
 
 /// A host as a URL names it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Host {
+pub(crate) enum Host {
     /// To be resolved first.
     Name(Name),
     /// Nothing to resolve.
@@ -33,20 +33,20 @@ pub enum Host {
 
 /// One outgoing connection that a script asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Target {
+pub(crate) struct Target {
     /// The function that asks, as scripts call it: `net.request`. For the denial.
-    pub action: &'static str,
+    pub(crate) action: &'static str,
     /// Rules may be for one scheme only.
-    pub scheme: Scheme,
+    pub(crate) scheme: Scheme,
     /// Where to.
-    pub host: Host,
+    pub(crate) host: Host,
     /// Where to; the scheme's own where the URL names none.
-    pub port: u16,
+    pub(crate) port: u16,
 }
 
 /// Why a URL is no target.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TargetError {
+pub(crate) enum TargetError {
     /// No client speaks it.
     #[error("unsupported scheme {0:?}; use http, https, ws or wss")]
     Scheme(String),
@@ -89,7 +89,7 @@ impl Target {
     ///
     /// # Errors
     /// Says what the URL lacks.
-    pub fn from_url(action: &'static str, url: &Url) -> Result<Target, TargetError> {
+    pub(crate) fn from_url(action: &'static str, url: &Url) -> Result<Target, TargetError> {
         let scheme =
             Scheme::from_name(url.scheme()).ok_or_else(|| TargetError::Scheme(url.scheme().to_owned()))?;
         let host = match url.host().ok_or_else(|| TargetError::NoHost(url.to_string()))? {

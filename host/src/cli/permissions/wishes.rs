@@ -1,6 +1,6 @@
 //! What an app asks for, and what becomes of that.
 
-use crate::app::App;
+use crate::app::About;
 use crate::permissions::{Answer, ListenRule, NetRule, Permissions};
 
 /// A wish: what it is about, whether it is one to do without, the flag that would grant it, and what becomes of it.
@@ -13,34 +13,59 @@ struct Wish<'a> {
 }
 
 /// What the app is, and each of its wishes in a line of its own.
-pub(super) fn table(app: &App, permissions: &Permissions) -> String {
-    let App {
-        name,
-        contract,
-        atoll,
-        ..
-    } = app;
-    let version = app
-        .version
-        .as_ref()
-        .map(|version| format!(" {version}"))
-        .unwrap_or_default();
-    let head = format!("{name}{version} (for {contract}, built by Atoll {atoll})");
+pub(super) fn table(app: &About, permissions: &Permissions) -> String {
+    let head = head(app);
     let wishes = wishes(app, permissions);
     if wishes.is_empty() {
         return format!("{head} asks for nothing\n");
     }
     let verdicts: Vec<String> = wishes.iter().map(verdict).collect();
+    format!("{head} asks for:\n{}", rows(&wishes, &verdicts))
+}
+
+/// What a component for other hosts is, and each of its wishes: none of them is Atoll's to grant.
+pub(super) fn of_other_hosts(component: &About) -> String {
+    let head = head(component);
+    let wishes = wishes(component, &Permissions::default());
+    if wishes.is_empty() {
+        return format!("{head} asks for nothing\n");
+    }
+    let verdicts: Vec<String> = wishes
+        .iter()
+        .map(|wish| by_other_hosts(wish).to_owned())
+        .collect();
+    format!(
+        "{head} asks for:\n{}what it may do is for its host to say\n",
+        rows(&wishes, &verdicts)
+    )
+}
+
+fn head(about: &About) -> String {
+    let About {
+        name,
+        contract,
+        atoll,
+        ..
+    } = about;
+    let version = about
+        .version
+        .as_ref()
+        .map(|version| format!(" {version}"))
+        .unwrap_or_default();
+    format!("{name}{version} (for {contract}, built by Atoll {atoll})")
+}
+
+fn rows(wishes: &[Wish<'_>], verdicts: &[String]) -> String {
     let rows: Vec<[&str; 4]> = wishes
         .iter()
-        .zip(&verdicts)
+        .zip(verdicts)
         .map(|(wish, verdict)| [wish.capability, wish.verb, wish.what, verdict.as_str()])
         .collect();
-    format!("{head} asks for:\n{}", super::aligned(&rows))
+    super::aligned(&rows)
 }
 
 /// The flags that would grant what is missing, in a line; nothing where nothing is.
-pub(super) fn missing(app: &App, permissions: &Permissions) -> String {
+pub(super) fn missing(app: &About, permissions: &Permissions) -> String {
     let flags: Vec<String> = wishes(app, permissions)
         .into_iter()
         .filter(|wish| matches!(wish.answer, Some(Answer::Missing | Answer::InPart)))
@@ -52,7 +77,7 @@ pub(super) fn missing(app: &App, permissions: &Permissions) -> String {
     }
 }
 
-fn wishes<'a>(app: &'a App, permissions: &Permissions) -> Vec<Wish<'a>> {
+fn wishes<'a>(app: &'a About, permissions: &Permissions) -> Vec<Wish<'a>> {
     let asked = &app.wishes;
     let wish = |capability, verb, what, flag, answer| Wish {
         capability,
@@ -123,5 +148,15 @@ fn verdict(wish: &Wish<'_>) -> String {
         Some(Answer::Missing) => "not granted".to_owned(),
         Some(Answer::Narrowed(rule)) => format!("granted, but for {rule}"),
         Some(Answer::Denied(rule)) => format!("not granted, by {rule}"),
+    }
+}
+
+/// What becomes of a wish on a host that is not Atoll.
+fn by_other_hosts(wish: &Wish<'_>) -> &'static str {
+    match (wish.capability, wish.verb) {
+        ("listen", _) => "its host listens",
+        ("environment", _) => "it gets none there",
+        (_, "unwanted") => "for its host to forbid",
+        _ => "for its host to allow",
     }
 }

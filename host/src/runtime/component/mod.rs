@@ -1,7 +1,10 @@
 //! Makes components for other hosts than Atoll: ones of the world `wasi:http/proxy`, which answer requests with a script.
 //!
 //! The guest's second flavour is instantiated, runs the script's start, and what is then in its memory becomes part of the
-//! component (`snapshot`). While it is built it has clocks and random numbers, and its words are kept; there is no network.
+//! component (`snapshot`). While it is built it has clocks and random numbers that are the same each time (`surroundings`), and its
+//! words are kept; there is no network.
+
+mod surroundings;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,6 +18,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use self::generated::Application;
 use self::generated::exports::atoll::build::app;
+use self::surroundings::{Calendar, Clock, Dice, Time};
 use super::engine::Purpose;
 use super::{BuildError, ScriptError, ScriptErrorKind, engine, snapshot};
 use crate::diagnostics::{Source, Sources};
@@ -79,6 +83,17 @@ struct State {
     wasi: WasiCtx,
     table: ResourceTable,
     memory: StoreLimits,
+    time: Time,
+    dice: Dice,
+}
+
+impl State {
+    fn clock(&mut self) -> Clock<'_> {
+        Clock {
+            time: &self.time,
+            table: &mut self.table,
+        }
+    }
 }
 
 impl WasiView for State {
@@ -100,12 +115,13 @@ impl Sources for Texts<'_> {
     }
 }
 
-/// Builds the component of a script. The guest's compiled code is kept in `cache`.
+/// Builds the component of a script. The guest's compiled code is kept in `cache`. `date` is what a script is told that asks
+/// for it, since 1970; one that does not has the same component whenever it is built.
 ///
 /// Needs a tokio runtime with time. Cancel safety: dropping the future gives the build up.
-pub(crate) async fn build(files: &Files, limits: &Limits, cache: Option<PathBuf>) -> Built {
+pub(crate) async fn build(files: &Files, limits: &Limits, cache: Option<PathBuf>, date: Duration) -> Built {
     let (out, err) = (MemoryOutputPipe::new(WORDS), MemoryOutputPipe::new(WORDS));
-    let component = start(files, limits, cache, &out, &err).await;
+    let component = start(files, limits, cache, date, &out, &err).await;
     Built {
         component,
         out: out.contents().into(),
@@ -117,6 +133,7 @@ async fn start(
     files: &Files,
     limits: &Limits,
     cache: Option<PathBuf>,
+    date: Duration,
     out: &MemoryOutputPipe,
     err: &MemoryOutputPipe,
 ) -> Result<Vec<u8>, Unbuilt> {
@@ -127,14 +144,21 @@ async fn start(
     let guest = Component::new(&engine, plan.instrumented()).map_err(broken)?;
     let mut linker = Linker::new(&engine);
     wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(&mut linker).map_err(broken)?;
+    surroundings::add_to_linker(&mut linker, State::clock, |state| &mut state.dice).map_err(broken)?;
     without_network(&mut linker, &guest).map_err(broken)?;
     let memory = usize::try_from(limits.memory).unwrap_or(usize::MAX);
+    let time = Time::new(limits.run);
+    let mut wasi = WasiCtx::builder();
+    wasi.stdout(out.clone()).stderr(err.clone());
+    wasi.wall_clock(Calendar::new(date, time.clone()));
     let mut store = Store::new(
         &engine,
         State {
-            wasi: WasiCtx::builder().stdout(out.clone()).stderr(err.clone()).build(),
+            wasi: wasi.build(),
             table: ResourceTable::new(),
             memory: StoreLimitsBuilder::new().memory_size(memory).build(),
+            time,
+            dice: Dice::new(),
         },
     );
     store.limiter(|state| &mut state.memory);
