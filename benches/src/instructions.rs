@@ -43,15 +43,18 @@ pub(crate) fn run(atoll: &Path, operations: u64) -> Result<(), Box<dyn Error>> {
     if !valgrind.is_ok_and(|status| status.success()) {
         return Err("`valgrind` is missing; install it (Debian: `apt-get install valgrind`)".into());
     }
-    let folder = std::env::temp_dir().join(format!("atoll-instructions-{}", std::process::id()));
+    // Kept, as compiling the guest under valgrind takes a minute. Beside the program, and not where others may write.
+    let own = std::env::current_exe()?;
+    let folder = own
+        .parent()
+        .ok_or("this program lies nowhere")?
+        .join("instructions");
     std::fs::create_dir_all(&folder)?;
-    let counter = Counter {
+    Counter {
         atoll,
         folder: &folder,
-    };
-    let done = counter.all(operations);
-    std::fs::remove_dir_all(&folder)?;
-    done
+    }
+    .all(operations)
 }
 
 /// Starts `count` instances of a script that does nothing, one after the other.
