@@ -143,6 +143,7 @@ impl Counter<'_> {
             SCRIPT,
             "--allow-net=localhost",
             "--allow-net=127.0.0.1",
+            "--limit=run=600",
             "--",
         ]);
         finished(command.args([what, &count.to_string(), url]))?;
