@@ -4,12 +4,14 @@
 //! Both sides of a comparison are built by the same call and run in turn, so that a ratio holds on a noisy
 //! machine. Nothing here fails on a time; what is lost or left behind fails.
 
+mod ahead;
 mod client;
 mod components;
 mod cpu;
 mod curves;
 mod fairness;
 mod http;
+mod instructions;
 mod median;
 mod outgoing;
 mod server;
@@ -95,6 +97,24 @@ enum What {
         #[arg(long, default_value_t = 5)]
         rounds: usize,
     },
+    /// An experiment: Luau compiled to WebAssembly ahead of time, against interpreters
+    Ahead {
+        /// The program to measure
+        #[arg(long, default_value = "target/release/atoll")]
+        atoll: PathBuf,
+        /// Rounds, each of all
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+    },
+    /// Instructions for each request, message, start: what a busy machine does not change. Needs valgrind
+    Instructions {
+        /// The program to measure; with symbols (`--config profile.release.strip=false`) its parts are told apart
+        #[arg(long, default_value = "target/release/atoll")]
+        atoll: PathBuf,
+        /// Operations of each kind, the first time; the second time twice as many
+        #[arg(long, default_value_t = 200)]
+        operations: u64,
+    },
     /// What requests cost by connections, content, fields and heap, and memory by what is held: data and drawings
     Curves {
         /// The program to measure
@@ -106,6 +126,14 @@ enum What {
         /// Where the drawings go, and `curves.csv`
         #[arg(long, default_value = "docs/performance")]
         folder: PathBuf,
+    },
+    /// The subject of `instructions` for instances
+    #[command(hide = true)]
+    Instances {
+        /// How many, one after the other
+        count: u64,
+        /// Where the compiled guest is kept
+        cache: PathBuf,
     },
     /// The reference server of `http`
     #[command(hide = true)]
@@ -179,6 +207,9 @@ fn main() -> ExitCode {
             load.connections,
         ),
         What::Cpu { atoll, rounds } => cpu::run(&atoll, rounds),
+        What::Ahead { atoll, rounds } => ahead::run(&atoll, rounds),
+        What::Instructions { atoll, operations } => instructions::run(&atoll, operations),
+        What::Instances { count, cache } => instructions::instances(count, &cache),
         What::Hyper => http::reference(),
         What::Requests {
             url,

@@ -56,6 +56,16 @@ impl Server {
         }
     }
 
+    /// Waits until it ends by itself.
+    pub(crate) fn wait(&mut self) -> Result<(), Box<dyn Error>> {
+        let status = self.process.wait()?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(format!("the server ended with {status}").into())
+        }
+    }
+
     /// Its process.
     pub(crate) fn id(&self) -> u32 {
         self.process.id()

@@ -89,6 +89,7 @@ fn variables(exceptions: Exceptions, root: &str) -> Vec<(&'static str, OsString)
         cargo_home: Path::new("/home"),
         target: Path::new("/t"),
         exceptions: Path::new("/eh"),
+        luau: Path::new("/luau/overlay.yaml"),
     };
     recipe::variables(&toolchain, folders)
 }

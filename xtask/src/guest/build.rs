@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use super::component::{self, ComponentError, Flavour};
 use super::exceptions::{self, ExceptionsError};
+use super::luau::{self, LuauError};
 use super::recipe::{self, Folders};
 use super::stamp::{self, STAMP, Stale, Stamp, StampError};
 use super::toolchain::{Toolchain, ToolchainError};
@@ -49,6 +50,9 @@ pub enum BuildError {
     /// The C++ runtime could not be built.
     #[error(transparent)]
     Exceptions(#[from] ExceptionsError),
+    /// Luau's sources are not those that the guest changes.
+    #[error(transparent)]
+    Luau(#[from] LuauError),
     /// cargo failed; it has said why.
     #[error(transparent)]
     Cargo(#[from] ProcessError),
@@ -145,6 +149,7 @@ fn compile(
         .as_bytes(),
     );
     let runtime = exceptions::ensure(toolchain, &target.join("guest-eh"), &version)?;
+    let luau = luau::ensure(toolchain, &root.join("guest"), &target.join("guest-luau"))?;
     let guest_target = target.join("guest");
     let home = cargo_home();
     let folders = Folders {
@@ -152,11 +157,12 @@ fn compile(
         cargo_home: &home,
         target: &guest_target,
         exceptions: &runtime,
+        luau: &luau,
     };
     let variables = recipe::variables(toolchain, folders);
     forget_other_recipe(
         &guest_target,
-        &stamp::hash(format!("{version} {variables:?}").as_bytes()),
+        &stamp::hash(format!("{version} {variables:?} {}", luau::version()).as_bytes()),
     )?;
 
     let mut cargo = Command::new(&toolchain.cargo);

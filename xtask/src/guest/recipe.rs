@@ -45,6 +45,8 @@ pub struct Folders<'a> {
     pub target: &'a Path,
     /// The folder of the archive that `exceptions` made.
     pub exceptions: &'a Path,
+    /// The file by which the compiler finds the changed sources of Luau.
+    pub luau: &'a Path,
 }
 
 /// The environment variables that make cargo build the guest by this recipe.
@@ -52,7 +54,11 @@ pub struct Folders<'a> {
 pub fn variables(toolchain: &Toolchain, folders: Folders<'_>) -> Vec<(&'static str, OsString)> {
     let cpp = &toolchain.cpp;
     let c: Vec<OsString> = base_flags(cpp).into_iter().chain(prefix_maps(folders)).collect();
-    let cxx: Vec<OsString> = cxx_flags(cpp).into_iter().chain(prefix_maps(folders)).collect();
+    let cxx: Vec<OsString> = cxx_flags(cpp)
+        .into_iter()
+        .chain(luau_flags(folders))
+        .chain(prefix_maps(folders))
+        .collect();
     vec![
         // build-std and the exception-handling option are not stable yet.
         ("RUSTC_BOOTSTRAP", "1".into()),
@@ -123,6 +129,11 @@ pub fn cxx_flags(cpp: &Cpp) -> Vec<OsString> {
 #[must_use]
 pub fn prefix_map(folder: &Path, name: &str) -> OsString {
     mapping("-ffile-prefix-map=", folder, name)
+}
+
+/// What only Luau's sources take. Its assertions are for those who work on Luau: its own releases are built without them, too.
+fn luau_flags(folders: Folders<'_>) -> [OsString; 3] {
+    ["-DNDEBUG".into(), "-ivfsoverlay".into(), folders.luau.into()]
 }
 
 fn base_flags(cpp: &Cpp) -> Vec<OsString> {

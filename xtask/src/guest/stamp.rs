@@ -37,6 +37,7 @@ const INPUTS: &[&str] = &[
     "xtask/Cargo.toml",
     "xtask/src/guest/component.rs",
     "xtask/src/guest/exceptions.rs",
+    "xtask/src/guest/luau.rs",
     "xtask/src/guest/recipe.rs",
 ];
 
