@@ -1,6 +1,6 @@
 //! What the cases cannot say about `net.request`: what its peers see of it.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -25,6 +25,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         proxy_variables_are_ignored,
         a_denied_request_never_connects,
         a_peer_that_answers_before_the_body_is_read,
+        content_that_is_answered_early_goes_out_whole,
         the_main_error_drops_requests,
         connections_to_many_origins_are_not_all_kept,
     ]
@@ -226,6 +227,43 @@ fn a_peer_that_answers_before_the_body_is_read() -> Result<(), Failed> {
     let finished = Atoll::source("early_answer", source, [NET, "--", &address])?.finish()?;
     finished.expect_code(0)?;
     assert_eq!(finished.out(), "true\t403\tno\n");
+    answering.join().map_err(|_| "the peer panicked")?
+}
+
+fn content_that_is_answered_early_goes_out_whole() -> Result<(), Failed> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?.to_string();
+    let answering = thread::spawn(move || -> Result<(), Failed> {
+        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+        let (mut stream, _) = listener.accept()?;
+        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+        let mut piece = vec![0; 64];
+        stream.read_exact(&mut piece)?;
+        stream.write_all(answer)?;
+        while !piece.ends_with(b"END") {
+            let mut more = vec![0; 64 << 10];
+            match stream.read(&mut more)? {
+                0 => return Err("the content was cut short".into()),
+                length => piece.extend_from_slice(&more[..length]),
+            }
+        }
+        // Until then the script waits for this one.
+        let (mut next, _) = listener.accept()?;
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            next.read_exact(&mut byte)?;
+            head.extend(byte);
+        }
+        next.write_all(answer)?;
+        Ok(())
+    });
+    let source = "local url = 'http://' .. process.args[1]
+        local ok = net.request(url, { method = 'POST', body = string.rep('x', 16 * 2 ^ 20) .. 'END', timeout = 20 })
+        print(ok, (net.request(url)))";
+    let finished = Atoll::source("whole_content", source, [NET, "--", &address])?.finish()?;
+    finished.expect_code(0)?;
+    assert_eq!(finished.out(), "true\ttrue\n");
     answering.join().map_err(|_| "the peer panicked")?
 }
 

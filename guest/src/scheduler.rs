@@ -7,6 +7,8 @@
 //!
 //! Invariant: a thread that the script closed is never resumed; the prelude checks before each resume.
 
+mod parked;
+
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::future::{Future, poll_fn};
@@ -28,6 +30,8 @@ use crate::net::error;
 use crate::problem::{Problem, message_of};
 use crate::slice::Slice;
 
+pub(crate) use parked::Parked;
+
 /// How long jobs run in a row before the host's event loop has its turn.
 const LONGEST_TURN: Duration = Duration::from_millis(5);
 
@@ -37,9 +41,17 @@ type Job = Box<dyn FnOnce()>;
 /// Something under way on the host; none when it was cancelled.
 type Operation = Pin<Box<dyn Future<Output = Option<Job>>>>;
 
+/// What a thread waits for, to be given up.
+enum Wait {
+    /// An operation of its own.
+    Operation(AbortHandle),
+    /// Something that others bring; the function tells them.
+    Others(Box<dyn FnOnce()>),
+}
+
 /// The Luau halves of resuming, from the prelude.
 pub(crate) struct Drivers {
-    /// `wake(thread, first, second)`: ends the wait that the thread is parked in.
+    /// `wake(thread, ...)`: ends the wait that the thread is parked in, with these results.
     pub(crate) wake: Function,
     /// `drive(thread, ...)`: resumes a thread with these arguments.
     pub(crate) drive: Function,
@@ -54,8 +66,8 @@ struct State {
     queue: RefCell<VecDeque<Job>>,
     /// Operations that the loop has not taken over yet.
     started: RefCell<Vec<Operation>>,
-    /// The operations that belong to a thread, by the thread's address and a number of their own.
-    parked: RefCell<BTreeMap<(usize, u64), AbortHandle>>,
+    /// What threads wait for, by the thread's address and a number of its own.
+    parked: RefCell<BTreeMap<(usize, u64), Wait>>,
     /// The number of the next operation.
     next_operation: Cell<u64>,
     /// Deferred jobs in the queue, which count as waiting.
@@ -113,15 +125,16 @@ impl Scheduler {
         let thread = lua.current_thread();
         let lua = lua.clone();
         self.start_for(&thread.clone(), operation, move |outcome| {
-            match finish(&lua, outcome) {
-                Ok(values) => scheduler.wake(thread, values),
-                Err(problem) => {
-                    // Only a full heap gets here: the results could not be made.
-                    let problem = error::limit_exceeded(&message_of(&problem));
-                    scheduler.wake(thread, (false, problem).into_lua_multi(&lua).unwrap_or_default());
-                }
-            }
+            scheduler.wake_with(thread, finish(&lua, outcome));
         })
+    }
+
+    fn wake_with(&self, thread: Thread, results: mlua::Result<impl IntoLuaMulti>) {
+        match results {
+            Ok(values) => self.wake(thread, values),
+            // Only a full heap gets here: the results could not be made.
+            Err(problem) => self.wake(thread, (false, error::limit_exceeded(&message_of(&problem)))),
+        }
     }
 
     /// Starts an operation that belongs to `thread`, and runs `then` as a job when it ends; `then` holds the
@@ -137,11 +150,26 @@ impl Scheduler {
         then: impl FnOnce(T) + 'static,
     ) -> Result<(), Problem> {
         self.admit()?;
+        let key = self.next_key(thread);
+        self.start_as(key, operation, then);
+        Ok(())
+    }
+
+    fn next_key(&self, thread: &Thread) -> (usize, u64) {
         let number = self.0.next_operation.get();
         self.0.next_operation.set(number + 1);
-        let key = (thread.to_pointer().addr(), number);
+        (thread.to_pointer().addr(), number)
+    }
+
+    fn start_as<T: 'static>(
+        &self,
+        key: (usize, u64),
+        operation: impl Future<Output = T> + 'static,
+        then: impl FnOnce(T) + 'static,
+    ) {
         let (handle, registration) = AbortHandle::new_pair();
-        self.0.parked.borrow_mut().insert(key, handle);
+        let wait = Wait::Operation(handle);
+        self.0.parked.borrow_mut().insert(key, wait);
         let state = self.0.clone();
         // The address stays the thread's own while `then` keeps the thread alive.
         self.0.started.borrow_mut().push(Box::pin(async move {
@@ -149,7 +177,6 @@ impl Scheduler {
             state.parked.borrow_mut().remove(&key);
             outcome.ok().map(|outcome| Box::new(move || then(outcome)) as Job)
         }));
-        Ok(())
     }
 
     /// Starts an operation that belongs to no thread, such as a server's accepting: it counts towards the
@@ -221,8 +248,12 @@ impl Scheduler {
             let mut others = theirs.split_off(&(next, 0));
             parked.append(&mut others);
         }
-        for handle in theirs.values() {
-            handle.abort();
+        drop(parked);
+        for wait in theirs.into_values() {
+            match wait {
+                Wait::Operation(handle) => handle.abort(),
+                Wait::Others(tell) => tell(),
+            }
         }
     }
 
@@ -311,8 +342,13 @@ impl Scheduler {
         .await;
     }
 
+    /// Runs `work`, which makes Luau values of at most `coming` bytes, without protected calls where they surely fit.
+    pub(crate) fn with_room<T>(&self, lua: &Lua, coming: usize, work: impl FnOnce() -> T) -> T {
+        self.0.heap.with_room(lua, coming, work)
+    }
+
     /// Resumes `thread` with the results of what it is parked in, now.
-    pub(crate) fn wake(&self, thread: Thread, values: MultiValue) {
+    pub(crate) fn wake(&self, thread: Thread, values: impl IntoLuaMulti) {
         if let Some(drivers) = self.drivers() {
             self.expect_no_error(drivers.wake.call::<()>((thread, values)));
         }

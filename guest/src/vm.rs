@@ -43,6 +43,7 @@ pub(crate) struct Machine {
     /// Runs it.
     scheduler: Scheduler,
     /// Its servers.
+    #[cfg(not(feature = "wasi-http"))]
     pub(crate) servers: Rc<Servers>,
     /// The coroutine of its main script.
     main: Thread,
@@ -100,6 +101,7 @@ impl Machine {
             .map_err(not_started)?;
         Ok(Some(Self {
             scheduler,
+            #[cfg(not(feature = "wasi-http"))]
             servers,
             main,
             name: program.name,

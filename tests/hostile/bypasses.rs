@@ -158,7 +158,7 @@ fn addresses_that_are_not_allowed() -> Result<(), Failed> {
 /// Shows the request as the peer got it: `Peer::echo` sends it back as content.
 const SHOW: &str = "(if (i32.load8_u (i32.const 64))
       (then (call $tell (i32.load8_u (i32.const 68))))
-      (else (call $write-line (i32.const 0) (i32.load (i32.const 104)) (i32.load (i32.const 108)))))";
+      (else (call $write-line (i32.const 0) (i32.load (i32.const 96)) (i32.load (i32.const 100)))))";
 
 fn framing_of_requests() -> Result<(), Failed> {
     let peer = Peer::echo()?;
@@ -249,7 +249,7 @@ fn methods_that_are_none() -> Result<(), Failed> {
     // A tunnel would lead to the host of the URL and nowhere else, and nobody gets hold of it.
     let method = guest.bytes("CONNECT");
     calls += &(send(method, url, NONE, NONE)
-        + "(call $outcome (i32.const 64)) (call $tell (i32.load (i32.const 108)))");
+        + "(call $outcome (i32.const 64)) (call $tell (i32.load (i32.const 100)))");
     let ended = Scene::new().net("127.0.0.1")?.play(&guest.attack(calls))?;
     let request = |method| {
         format!(

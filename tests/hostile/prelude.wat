@@ -13,9 +13,11 @@
   (import "atoll:net/test@0.1.0" "end" (func $end-test))
   (import "atoll:net/timer@0.1.0" "sleep" (func $sleep (param i64 i32)))
   (import "atoll:net/timer@0.1.0" "[async-lower]sleep" (func $sleep-begin (param i64 i32) (result i32)))
-  (import "atoll:net/http-client@0.1.0" "send"
-    (func $send (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32)))
-  (import "atoll:net/http-client@0.1.0" "[async-lower]send" (func $send-begin (param i32 i32) (result i32)))
+  (import "atoll:net/http-client@0.1.0" "begin"
+    (func $ask (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32) (result i64)))
+  (import "atoll:net/http-client@0.1.0" "outcomes" (func $outcomes (param i32 i32)))
+  (import "atoll:net/http-client@0.1.0" "[async-lower]outcomes" (func $outcomes-begin (param i32 i32) (result i32)))
+  (import "atoll:net/http-client@0.1.0" "give-up" (func $give-up (param i64)))
   (import "atoll:net/http-server@0.1.0" "[static]server.listen"
     (func $listen (param i32 i32 i32 i32 i64 i32 i64 i32 i32 i32 i32 i32 i32 i32)))
   (import "atoll:net/http-server@0.1.0" "[method]server.address" (func $address (param i32 i32)))
@@ -100,6 +102,20 @@
       (then (call $write-line (i32.const 0)
         (i32.load offset=4 (local.get $result)) (i32.load offset=8 (local.get $result))))
       (else (call $write-line (i32.const 0) (i32.const 16) (i32.const 2)))))
+
+  ;; Begins a request; how it comes out lies at `$to`, as a result without its number.
+  (func $send (param $method i32) (param i32) (param $url i32) (param i32) (param $headers i32) (param i32)
+    (param $content i32) (param i32) (param $follow i32) (param $timeout i64) (param $most i64)
+    (param $decompress i32) (param $stream i32) (param $extra i32) (param $ca i32) (param i32) (param $to i32)
+    (drop (call $ask (local.get 0) (local.get 1) (local.get 2) (local.get 3) (local.get 4) (local.get 5)
+      (local.get 6) (local.get 7) (local.get 8) (local.get 9) (local.get 10) (local.get 11)
+      (local.get 12) (local.get 13) (local.get 14) (local.get 15)))
+    (call $come-out (local.get $to)))
+
+  ;; Waits for a request to come out.
+  (func $come-out (param $to i32)
+    (call $outcomes (i32.const 1) (local.get $to))
+    (memory.copy (local.get $to) (i32.add (i32.load (local.get $to)) (i32.const 8)) (i32.const 40)))
 
   ;; The text of the error there.
   (func $error-text (param $result i32)

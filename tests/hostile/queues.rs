@@ -17,6 +17,8 @@ pub(super) fn trials() -> Vec<Trial> {
     attacks![
         content_that_nobody_takes,
         requests_that_nobody_answers,
+        requests_that_are_given_up,
+        requests_that_nobody_waits_for,
         farewells_that_nobody_takes,
         reads_that_never_end,
         frames_that_promise_too_much,
@@ -54,13 +56,15 @@ fn times(count: usize, what: &str) -> String {
     )
 }
 
-/// A request for the peer as it lies in memory: with 8 MiB of content, and 1 µs of time.
-fn request(guest: &mut Guest, peer: SocketAddr, timeout: usize) -> usize {
+/// Begins a request for the peer, with 8 MiB of content, and so many nanoseconds of time and bytes for its response.
+fn request(guest: &mut Guest, peer: SocketAddr, timeout: usize) -> String {
     let (method, url) = (guest.bytes("POST"), guest.bytes(format!("http://{peer}/")));
-    let mut request = words(&[method.at, method.length, url.at, url.length, 32, 0]);
-    request.extend(words(&[0x20_0000, 0x80_0000, 0, 0, timeout, timeout]));
-    request.extend(words(&[0; 6]));
-    guest.bytes(request).at
+    // Both numbers have 64 bits, of which `timeout` is the upper half as well.
+    let long = (timeout << 32) | timeout;
+    format!(
+        "(call $ask {method} {url} {NONE} {LARGE} (i32.const 0) (i64.const {long}) (i64.const 0)
+           (i32.const 0) (i32.const 0) (i32.const 0) {NONE})"
+    )
 }
 
 fn content_that_nobody_takes() -> Result<(), Failed> {
@@ -76,7 +80,7 @@ fn content_that_nobody_takes() -> Result<(), Failed> {
         .functions(format!(
             "(func $pour (param $content i32) (local $left i32) {writes}
                (call $outcome (i32.const 64)) (call $error-text (i32.const 64))
-               (drop (call $send-begin (i32.const {request}) (i32.const 64))) (call $outcome (i32.const 64))
+               (drop {request}) (call $come-out (i32.const 64)) (call $outcome (i32.const 64))
                (call $next)
                (call $respond (global.get $exchange) (i32.const 200) {NONE} {LARGE} (i32.const 64))
                (call $outcome-text (i32.const 64))
@@ -105,18 +109,52 @@ fn requests_that_nobody_answers() -> Result<(), Failed> {
     let peer = Peer::bind()?;
     let mut guest = Guest::new();
     let request = request(&mut guest, peer.local_addr()?, 1000);
-    let sends = times(
-        6,
-        &format!("(drop (call $send-begin (i32.const {request}) (i32.const 64)))"),
-    );
+    let sends = times(6, &format!("(drop {request})"));
     let guest = guest.attack(format!(
-        "(local $left i32) {GROW} {sends} (call $outcome (i32.const 64))"
+        "(local $left i32) {GROW} {sends} (call $come-out (i32.const 64)) (call $outcome (i32.const 64))"
     ));
     let scene = Scene::new()
         .net("127.0.0.1")?
         .limit("outgoing=2")?
         .limit("run=20")?;
     scene.play(&guest)?.returned("18\n")?.within(12 + 2 * 8 + 24)?;
+    Ok(())
+}
+
+/// Begins a request for where nobody listens.
+fn refused(guest: &mut Guest) -> String {
+    let (method, url) = (guest.bytes("GET"), guest.bytes("http://127.0.0.1:1/"));
+    format!(
+        "(call $ask {method} {url} {NONE} {NONE} (i32.const 0) (i64.const 5000000000) (i64.const 1)
+           (i32.const 0) (i32.const 0) (i32.const 0) {NONE})"
+    )
+}
+
+fn requests_that_are_given_up() -> Result<(), Failed> {
+    let mut guest = Guest::new();
+    let request = refused(&mut guest);
+    let many = times(100_000, &format!("(call $give-up {request})"));
+    let guest = guest.attack(format!(
+        "(local $left i32) (call $give-up (i64.const -1)) {many}
+         (drop {request}) (call $come-out (i32.const 64)) (call $outcome (i32.const 64))"
+    ));
+    let scene = Scene::new().net("127.0.0.1")?.limit("run=20")?;
+    scene.play(&guest)?.returned("4\n")?.within(16)?;
+    Ok(())
+}
+
+fn requests_that_nobody_waits_for() -> Result<(), Failed> {
+    let mut guest = Guest::new();
+    let many = times(100_000, &format!("(drop {})", refused(&mut guest)));
+    let guest = guest.attack(format!("(local $left i32) {many}"));
+    let scene = Scene::new()
+        .net("127.0.0.1")?
+        .limit("parked=100")?
+        .limit("handles=100")?;
+    scene
+        .play(&guest)?
+        .crashed("more calls wait on the host than")?
+        .within(24)?;
     Ok(())
 }
 
@@ -200,8 +238,9 @@ fn certificates_without_end() -> Result<(), Failed> {
                (i32.const 0) (i32.const 1) {text} (i32.const 64)) (call $outcome (i32.const 64))"
         )
     };
+    // The host's answers lie behind it.
     let guest = guest.attack(format!(
-        "{GROW} {} {}
+        "{GROW} (global.set $heap (i32.const 0x900000)) {} {}
          (call $listen (i32.const 32) (i32.const 9) (i32.const 0) (i32.const 0) (i64.const 0) (i32.const 0)
            (i64.const 0) (i32.const 1) {long} {long} (i32.const 1) (i32.const 64)) (call $outcome (i32.const 64))",
         send(&small.to_string()),

@@ -59,12 +59,12 @@ fn pointers_beyond_the_memory() -> Result<(), Failed> {
         // A request as it lies in memory, where there is none.
         if *length != "0xffffffff" {
             cases.push(format!(
-                "(drop (call $send-begin (i32.const {at}) (i32.const 64)))"
+                "(drop (call $connect-begin (i32.const {at}) (i32.const 64)))"
             ));
         }
     }
     // Lists that are not aligned.
-    cases.push("(drop (call $send-begin (i32.const 65) (i32.const 64)))".to_owned());
+    cases.push("(drop (call $connect-begin (i32.const 65) (i32.const 64)))".to_owned());
     all_crash(Scene::new(), Guest::new(), &cases, "")
 }
 

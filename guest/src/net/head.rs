@@ -1,6 +1,6 @@
-//! The start of a request as it crosses: the strings that `wit/http-server.wit` packs into one.
+//! The start of a message as it crosses: the strings that `wit/http-server.wit` and `wit/http-client.wit` pack into one.
 //!
-//! `net::serve` and `net::handler` look into it for what Rust needs; `prelude/net.luau` makes the script's table of it.
+//! `net::serve`, `net::request` and `net::handler` look into it for what Rust needs; `prelude/net.luau` makes the script's table of it.
 
 use std::borrow::Cow;
 
@@ -60,13 +60,7 @@ impl Head {
 
     /// The length that it states for the content, where it does.
     pub(crate) fn stated_length(&self) -> Option<u64> {
-        let mut fields = self.strings().skip(3);
-        while let (Some(name), Some(value)) = (fields.next(), fields.next()) {
-            if name == b"content-length" {
-                return std::str::from_utf8(value).ok()?.trim().parse().ok();
-            }
-        }
-        None
+        stated_length(self.strings().skip(3))
     }
 
     fn target(&self) -> Cow<'_, str> {
@@ -74,15 +68,30 @@ impl Head {
     }
 
     fn strings(&self) -> impl Iterator<Item = &[u8]> {
-        let mut rest = self.0.as_slice();
-        std::iter::from_fn(move || {
-            let (length, others) = rest.split_first_chunk()?;
-            let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
-            let (string, others) = others.split_at_checked(length)?;
-            rest = others;
-            Some(string)
-        })
+        strings(&self.0)
     }
+}
+
+/// What was packed.
+pub(crate) fn strings(packed: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = packed;
+    std::iter::from_fn(move || {
+        let (length, others) = rest.split_first_chunk()?;
+        let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+        let (string, others) = others.split_at_checked(length)?;
+        rest = others;
+        Some(string)
+    })
+}
+
+/// The length that the fields, names and values in turn, state for the content, where they do.
+pub(crate) fn stated_length<'a>(mut fields: impl Iterator<Item = &'a [u8]>) -> Option<u64> {
+    while let (Some(name), Some(value)) = (fields.next(), fields.next()) {
+        if name == b"content-length" {
+            return std::str::from_utf8(value).ok()?.trim().parse().ok();
+        }
+    }
+    None
 }
 
 #[cfg(test)]

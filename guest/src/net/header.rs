@@ -1,48 +1,9 @@
-//! Header fields: from the wire to a table of strings, and from a script's table to the wire.
+//! Header fields: from a script's table to the wire.
 
-use std::borrow::Cow;
-
-use mlua::{Lua, Table, Value};
+use mlua::{Table, Value};
 
 use crate::bindings::types::Header;
 use crate::fields::shown;
-
-/// Fields with distinct names, their values joined where they had to be.
-pub(crate) type Joined<'a> = Vec<(&'a str, Cow<'a, [u8]>)>;
-
-/// Joins the values of a response's fields that share a name, which are in lower case already (RFC 9110, section 5.3).
-pub(crate) fn joined(fields: &[Header]) -> Joined<'_> {
-    let mut joined: Joined<'_> = Vec::with_capacity(fields.len());
-    for Header { name, value } in fields {
-        match joined.iter_mut().find(|(seen, _)| seen == name) {
-            Some((name, values)) => {
-                let values = values.to_mut();
-                values.extend_from_slice(separator(name).as_bytes());
-                values.extend_from_slice(value);
-            }
-            None => joined.push((name, Cow::Borrowed(value))),
-        }
-    }
-    joined
-}
-
-/// What stands between the values: a cookie may contain a comma (RFC 6265, section 3).
-fn separator(name: &str) -> &'static str {
-    if name == "set-cookie" { "\n" } else { ", " }
-}
-
-/// The joined fields as a table from names to values.
-///
-/// # Errors
-///
-/// When the Luau heap is full.
-pub(crate) fn to_table(lua: &Lua, joined: &Joined<'_>) -> mlua::Result<Table> {
-    let table = lua.create_table_with_capacity(0, joined.len())?;
-    for (name, value) in joined {
-        table.raw_set(*name, lua.create_string(value)?)?;
-    }
-    Ok(table)
-}
 
 /// The fields that a script's table names, ordered by name; a value is a string or an array of them.
 ///
@@ -119,35 +80,7 @@ fn is_value(bytes: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::borrow::Cow;
-
-    use super::{is_token, is_value, joined};
-    use crate::bindings::types::Header;
-
-    fn header(name: &str, value: &str) -> Header {
-        Header {
-            name: name.into(),
-            value: value.into(),
-        }
-    }
-
-    fn pair(name: &'static str, value: &'static str) -> (&'static str, Cow<'static, [u8]>) {
-        (name, value.as_bytes().into())
-    }
-
-    #[test]
-    fn fields_that_share_a_name() {
-        let response = vec![
-            header("set-cookie", "x=1"),
-            header("vary", "a"),
-            header("set-cookie", "y=2"),
-            header("vary", "b"),
-        ];
-        assert_eq!(
-            joined(&response),
-            [pair("set-cookie", "x=1\ny=2"), pair("vary", "a, b")]
-        );
-    }
+    use super::{is_token, is_value};
 
     #[test]
     fn tokens() {

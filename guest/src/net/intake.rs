@@ -9,7 +9,9 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
-use crate::bindings::types::{Body, ErrorCode, Header};
+#[cfg(feature = "wasi-http")]
+use crate::bindings::types::Header;
+use crate::bindings::types::{Body, ErrorCode};
 use crate::net::error;
 
 /// Bytes asked for at once.
@@ -170,6 +172,7 @@ impl Drop for Reservation {
 }
 
 /// The length that a message states for its content, where it does.
+#[cfg(feature = "wasi-http")]
 pub(crate) fn stated_length(fields: &[Header]) -> Option<u64> {
     let stated = fields.iter().find(|field| field.name == "content-length")?;
     std::str::from_utf8(&stated.value).ok()?.trim().parse().ok()

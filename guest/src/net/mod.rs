@@ -68,6 +68,7 @@ pub(crate) fn install(
         scheduler: scheduler.clone(),
         intake: intake.clone(),
         deliver: RefCell::new(None),
+        words: websocket::Words::new(lua)?,
     });
     percent::install(lua, natives, heap)?;
     request::install(lua, natives, scheduler, &intake)?;

@@ -46,7 +46,7 @@ pub(crate) fn install(lua: &Lua, natives: &Table, site: &Rc<Site>) -> mlua::Resu
 
     let next = lua.create_function(|_, socket: AnyUserData| match of(&socket) {
         Some(connection) => connection.next(),
-        None => Ok(MultiValue::new()),
+        None => Ok((None, Value::Nil, Value::Nil, Value::Nil)),
     })?;
     natives.raw_set("socket_next", next)?;
 

@@ -8,7 +8,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use mlua::{AnyUserData, Function, IntoLuaMulti, Lua, MultiValue, UserData, UserDataFields, Value};
+use mlua::prelude::LuaString;
+use mlua::{AnyUserData, Function, IntoLua, Lua, UserData, UserDataFields, Value};
 
 use crate::bindings::types::Body;
 use crate::bindings::websocket::{Event, Farewell, Kind, Socket};
@@ -36,9 +37,43 @@ pub(crate) struct Site {
     pub(crate) scheduler: Scheduler,
     /// Collects messages that come in pieces.
     pub(crate) intake: Rc<Intake>,
-    /// The prelude's `deliver(websocket)`: handles events until none is left that can be.
+    /// The prelude's `deliver(websocket, is_server)`: handles events until none is left that can be.
     pub(crate) deliver: RefCell<Option<Function>>,
+    /// What the prelude calls events and kinds.
+    pub(crate) words: Words,
 }
+
+/// Strings that go along with every event, made once.
+pub(crate) struct Words {
+    open: LuaString,
+    message: LuaString,
+    close: LuaString,
+    text: LuaString,
+    binary: LuaString,
+}
+
+impl Words {
+    /// Makes them.
+    ///
+    /// # Errors
+    ///
+    /// When the Luau heap is full.
+    pub(crate) fn new(lua: &Lua) -> mlua::Result<Self> {
+        Ok(Self {
+            open: lua.create_string("open")?,
+            message: lua.create_string("message")?,
+            close: lua.create_string("close")?,
+            text: lua.create_string("text")?,
+            binary: lua.create_string("binary")?,
+        })
+    }
+}
+
+/// What the prelude gets of an event: the function and its arguments after the socket, between them what it is called.
+pub(super) type Handed = (Option<Function>, Value, Value, Value);
+
+/// Bytes that a message takes in the Luau heap, besides its content.
+const OVERHEAD: usize = 64;
 
 /// Whose events they are.
 pub(crate) enum Owner {
@@ -246,7 +281,9 @@ impl Connection {
             let deliver = self.site.deliver.borrow().clone();
             if let (Some(handle), Some(deliver)) = (handle, deliver) {
                 self.busy.set(true);
-                self.site.scheduler.expect_no_error(deliver.call::<()>(handle));
+                self.site
+                    .scheduler
+                    .expect_no_error(deliver.call::<()>((handle, self.is_server())));
             }
         } else {
             self.rest();
@@ -281,7 +318,7 @@ impl Connection {
     /// # Errors
     ///
     /// When the Luau heap is full.
-    pub(super) fn next(self: &Rc<Self>) -> mlua::Result<MultiValue> {
+    pub(super) fn next(self: &Rc<Self>) -> mlua::Result<Handed> {
         let lua = &self.site.lua;
         while self.has_next() {
             let Some(delivery) = self.inbox.borrow_mut().pop_front() else {
@@ -298,23 +335,32 @@ impl Connection {
             }
             self.receive();
             let Some(function) = function else { continue };
-            return match delivery {
-                Delivery::Open => (function, "open").into_lua_multi(lua),
+            let words = &self.site.words;
+            let word = |word: &LuaString| Value::String(word.clone());
+            let (event, first, second) = match delivery {
+                Delivery::Open => (word(&words.open), Value::Nil, Value::Nil),
                 Delivery::Message(kind, content) => {
-                    self.site.scheduler.make_room(lua, content.len());
                     let kind = match kind {
-                        Kind::Text => "text",
-                        Kind::Binary => "binary",
+                        Kind::Text => &words.text,
+                        Kind::Binary => &words.binary,
                     };
-                    (function, "message", lua.create_string(&content)?, kind).into_lua_multi(lua)
+                    let make = || lua.create_string(&content);
+                    let content = self
+                        .site
+                        .scheduler
+                        .with_room(lua, content.len() + OVERHEAD, make)?;
+                    (word(&words.message), Value::String(content), word(kind))
                 }
-                Delivery::Closed(farewell) => {
-                    (function, "close", farewell.code, farewell.reason).into_lua_multi(lua)
-                }
+                Delivery::Closed(farewell) => (
+                    word(&words.close),
+                    farewell.code.into_lua(lua)?,
+                    farewell.reason.into_lua(lua)?,
+                ),
             };
+            return Ok((Some(function), event, first, second));
         }
         self.rest();
-        Ok(MultiValue::new())
+        Ok((None, Value::Nil, Value::Nil, Value::Nil))
     }
 
     /// Whether handlers get the socket as their first argument.

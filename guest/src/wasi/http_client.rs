@@ -2,7 +2,11 @@
 //!
 //! Content that comes compressed is decoded here (`decode`), as no host does it.
 
-use std::pin::pin;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::{Poll, Waker};
 
 use futures_util::future::{Either, select};
 use url::Url;
@@ -13,11 +17,33 @@ use super::body::{self, IncomingBody, Patience};
 use super::redirect::{self, Hop};
 use super::types::{Body, ErrorCode, Header};
 use super::{app, decode, executor, fields, timer, words};
+use crate::net::head::Head;
 
 /// Nanoseconds that the host has beyond the script's time, so that it is the script's that is told.
 const GRACE: u64 = 1_000_000_000;
 
+/// A request under way.
+type Flight = Pin<Box<dyn Future<Output = Result<Response, ErrorCode>>>>;
+
+thread_local! {
+    /// The requests under way, by their numbers.
+    static FLIGHTS: RefCell<BTreeMap<u64, Flight>> = const { RefCell::new(BTreeMap::new()) };
+    /// The number of the last one.
+    static LAST: Cell<u64> = const { Cell::new(0) };
+    /// Who waits for outcomes.
+    static WAITING: Cell<Option<Waker>> = const { Cell::new(None) };
+}
+
+/// How a request came out.
+pub(crate) struct Outcome {
+    /// Its number.
+    pub(crate) number: u64,
+    /// Its response, or why there is none.
+    pub(crate) response: Result<Response, ErrorCode>,
+}
+
 /// One request, as the script asks for it.
+#[derive(Clone)]
 pub(crate) struct Request {
     /// A token.
     pub(crate) method: String,
@@ -45,18 +71,59 @@ pub(crate) struct Request {
 pub(crate) struct Response {
     /// 100 to 599.
     pub(crate) status: u16,
-    /// Always empty: WASI does not say.
-    pub(crate) reason: String,
-    /// Names in lower case.
-    pub(crate) headers: Vec<Header>,
-    /// As they came, where content was decoded.
-    pub(crate) raw_headers: Option<Vec<Header>>,
+    /// The reason phrase, which is always empty as WASI does not say, and the fields.
+    pub(crate) head: Vec<u8>,
+    /// As it came, where content was decoded.
+    pub(crate) raw_head: Option<Vec<u8>>,
     /// Read until its end.
     pub(crate) body: Body,
 }
 
+/// Begins a request and returns its number.
+pub(crate) fn begin(request: &Request) -> u64 {
+    let number = LAST.get() + 1;
+    LAST.set(number);
+    let flight = Box::pin(send(request.clone()));
+    FLIGHTS.with_borrow_mut(|flights| flights.insert(number, flight));
+    if let Some(waiting) = WAITING.take() {
+        waiting.wake();
+    }
+    number
+}
+
+/// Gives a request up.
+pub(crate) fn give_up(number: u64) {
+    // Dropped outside of the borrow: it calls the host.
+    drop(FLIGHTS.with_borrow_mut(|flights| flights.remove(&number)));
+}
+
+/// Waits for requests to come out, and takes those that have.
+pub(crate) async fn outcomes(max: u32) -> Vec<Outcome> {
+    poll_fn(|context| {
+        let mut out = Vec::new();
+        FLIGHTS.with_borrow_mut(|flights| {
+            flights.retain(|&number, flight| {
+                if out.len() >= max as usize {
+                    return true;
+                }
+                let Poll::Ready(response) = flight.as_mut().poll(context) else {
+                    return true;
+                };
+                out.push(Outcome { number, response });
+                false
+            });
+        });
+        if out.is_empty() {
+            WAITING.set(Some(context.waker().clone()));
+            return Poll::Pending;
+        }
+        Poll::Ready(out)
+    })
+    .await
+}
+
 /// Sends the request and waits for the response's head.
-pub(crate) async fn send(request: Request) -> Result<Response, ErrorCode> {
+async fn send(request: Request) -> Result<Response, ErrorCode> {
     if app::is_building() {
         return Err(ErrorCode::NotSupported(
             "net.request does not work while the component is built; call it in the request handler"
@@ -114,9 +181,8 @@ async fn follow(request: Request, deadline: Option<u64>) -> Result<Response, Err
             .map_err(|()| ErrorCode::InvalidResponse("the host gave away the content".to_owned()))?;
         return Ok(Response {
             status,
-            reason: String::new(),
-            raw_headers: Some(wire).filter(|wire| *wire != headers),
-            headers,
+            raw_head: (wire != headers).then(|| pack(&wire)),
+            head: pack(&headers),
             body: Body::Pieces(IncomingBody::new(
                 content,
                 codings,
@@ -132,6 +198,13 @@ async fn follow(request: Request, deadline: Option<u64>) -> Result<Response, Err
 fn has_content(method: &str, status: u16, headers: &[Header]) -> bool {
     let is_bare = method.eq_ignore_ascii_case("HEAD") || matches!(status, 204 | 304);
     !is_bare && crate::net::stated_length(headers) != Some(0)
+}
+
+fn pack(fields: &[Header]) -> Vec<u8> {
+    let fields = fields
+        .iter()
+        .flat_map(|field| [field.name.as_bytes(), &field.value]);
+    Head::pack(std::iter::once(&b""[..]).chain(fields)).into_packed()
 }
 
 /// One request and the head of its response.

@@ -124,14 +124,6 @@ pub(super) fn body(state: &mut State, body: Body) -> Result<wit::Body, Error> {
     })
 }
 
-/// Header fields for the guest.
-pub(super) fn headers(fields: Vec<Field>) -> Vec<wit::Header> {
-    fields
-        .into_iter()
-        .map(|(name, value)| wit::Header { name, value })
-        .collect()
-}
-
 /// Header fields from the guest.
 pub(super) fn fields(headers: Vec<wit::Header>) -> Vec<Field> {
     headers

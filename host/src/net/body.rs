@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Body as HttpBody, Incoming};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::decode::Decoded;
 use super::error::Error;
+use super::http_client::Content;
 use crate::observe::Outgoing;
 
 /// The most that crosses into the guest at once; more would have to fit its memory in one go.
@@ -74,8 +75,10 @@ pub(crate) struct Wire {
 
 /// Where content comes from.
 pub(crate) enum Source {
-    /// The connection.
+    /// The connection, which a task drives.
     Plain(Pin<Box<Incoming>>),
+    /// A response's connection.
+    Response(Content),
     /// A decoder on top of the connection.
     Decoded(Decoded),
 }
@@ -90,21 +93,38 @@ pub(crate) enum Patience {
 }
 
 impl Source {
+    /// Whether nothing more comes, as far as that is known before the end.
+    fn has_ended(&self) -> bool {
+        match self {
+            Source::Decoded(_) => false,
+            Source::Plain(incoming) => incoming.is_end_stream(),
+            Source::Response(content) => content.is_end_stream(),
+        }
+    }
+
     async fn next(&mut self) -> Result<Option<Bytes>, Error> {
         match self {
             Source::Decoded(decoded) => decoded.next().await,
-            Source::Plain(incoming) => loop {
-                let Some(frame) = incoming.frame().await else {
-                    return Ok(None);
-                };
-                let frame = frame.map_err(|error| Error::exchange(&error))?;
-                // Trailers are no content.
-                if let Ok(data) = frame.into_data()
-                    && !data.is_empty()
-                {
-                    return Ok(Some(data));
-                }
-            },
+            Source::Plain(incoming) => next_data(incoming).await,
+            Source::Response(content) => next_data(content).await,
+        }
+    }
+}
+
+async fn next_data<B>(content: &mut B) -> Result<Option<Bytes>, Error>
+where
+    B: HttpBody<Data = Bytes, Error = hyper::Error> + Unpin,
+{
+    loop {
+        let Some(frame) = content.frame().await else {
+            return Ok(None);
+        };
+        let frame = frame.map_err(|error| Error::exchange(&error))?;
+        // Trailers are no content.
+        if let Ok(data) = frame.into_data()
+            && !data.is_empty()
+        {
+            return Ok(Some(data));
         }
     }
 }
@@ -136,6 +156,16 @@ impl Wire {
                 .await
                 .map_err(|_| Error::Timeout(format!("no content came within {time:?}")))??,
         };
+        self.count(data)
+    }
+
+    /// The next bytes, for a caller that keeps the time and tells the account.
+    async fn next_in_time(&mut self) -> Result<Option<Bytes>, Error> {
+        let data = self.source.next().await?;
+        self.count(data)
+    }
+
+    fn count(&mut self, data: Option<Bytes>) -> Result<Option<Bytes>, Error> {
         if let Some(data) = &data {
             self.seen += data.len() as u64;
             if self.seen > self.limit {
@@ -160,23 +190,29 @@ impl Body {
         }
     }
 
-    /// Content of a response: reads as much as one piece, and leaves the rest on the wire.
+    /// Content of a response: reads as much as one piece, and leaves the rest on the wire. So long the caller keeps the time.
     ///
     /// Cancel safety: dropping the future gives up the content.
     pub(crate) async fn from_wire(mut wire: Wire, held: Held) -> Result<Body, Error> {
-        let mut ready = BytesMut::new();
-        while let Some(data) = wire.next().await? {
-            ready.extend_from_slice(&data);
-            if ready.len() >= PIECE {
-                return Ok(Body::Pieces(Pieces {
-                    ready,
-                    wire: Some(wire),
-                    filled: true,
-                    _held: held,
-                }));
-            }
+        let Some(first) = wire.next_in_time().await? else {
+            return Ok(Body::Whole(Bytes::new(), held));
+        };
+        if first.len() <= PIECE && wire.source.has_ended() {
+            return Ok(Body::Whole(first, held));
         }
-        Ok(Body::Whole(ready.freeze(), held))
+        let mut ready = BytesMut::from(first);
+        while ready.len() < PIECE {
+            let Some(data) = wire.next_in_time().await? else {
+                return Ok(Body::Whole(ready.freeze(), held));
+            };
+            ready.extend_from_slice(&data);
+        }
+        Ok(Body::Pieces(Pieces {
+            ready,
+            wire: Some(wire),
+            filled: true,
+            _held: held,
+        }))
     }
 
     /// Content whose pieces are wanted as they come.

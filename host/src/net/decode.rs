@@ -13,13 +13,13 @@ use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt;
 use http::{HeaderMap, HeaderValue, header};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt, BufReader};
 use tokio_util::io::StreamReader;
 
 use self::coding::{CHUNK, Coding, codings};
 use super::body::Source;
 use super::error::Error;
+use super::http_client::Content;
 
 /// What `accept-encoding` says.
 pub(crate) const ACCEPTED: HeaderValue = HeaderValue::from_static(coding::ACCEPTED);
@@ -33,11 +33,11 @@ pub(crate) struct Decoded {
 
 /// The content as its author meant it. Takes out of `headers` what then is no longer true of it; content in an
 /// encoding that is not known, or of none, stays as it is.
-pub(crate) fn decode(headers: &mut HeaderMap, incoming: Incoming) -> Source {
+pub(crate) fn decode(headers: &mut HeaderMap, incoming: Content) -> Source {
     let values = headers.get_all(header::CONTENT_ENCODING).into_iter();
     let codings = codings(values.map(HeaderValue::as_bytes)).unwrap_or_default();
     if codings.is_empty() || hyper::body::Body::is_end_stream(&incoming) {
-        return Source::Plain(Box::pin(incoming));
+        return Source::Response(incoming);
     }
     headers.remove(header::CONTENT_ENCODING);
     headers.remove(header::CONTENT_LENGTH);

@@ -61,11 +61,6 @@ impl Dialer {
         self.guard.name(target).await
     }
 
-    /// As [`check`](Dialer::check), for a target that has just passed it: by the rules alone, and without a record.
-    pub(crate) fn check_again(&self, target: &Target) -> Result<NamePass, Denied> {
-        self.guard.name_again(target)
-    }
-
     /// Whether a connection may be used again for what it was granted for.
     pub(crate) fn grants_are_constant(&self) -> bool {
         self.guard.is_constant()

@@ -48,8 +48,44 @@ pub(crate) fn to_map(fields: Vec<Field>, message: Message) -> Result<HeaderMap, 
     Ok(map)
 }
 
-/// The fields as the guest gets them: names in lower case, in the order of the wire as far as hyper keeps it
-/// (fields of one name stand together).
+/// A reason phrase and fields as the guest gets them (`wit/http-client.wit`): names in lower case, in the order of the wire as
+/// far as hyper keeps it (fields of one name stand together).
+pub(crate) fn pack(reason: &str, map: &HeaderMap) -> Vec<u8> {
+    let fields = || {
+        map.iter()
+            .map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()))
+    };
+    pack_all(reason, fields)
+}
+
+/// The same, of fields in another order.
+pub(crate) fn pack_fields(reason: &str, fields: &[Field]) -> Vec<u8> {
+    let fields = || fields.iter().map(|(name, value)| (name.as_bytes(), &**value));
+    pack_all(reason, fields)
+}
+
+fn pack_all<'a, F>(reason: &str, fields: impl Fn() -> F) -> Vec<u8>
+where
+    F: Iterator<Item = (&'a [u8], &'a [u8])>,
+{
+    let lengths = fields().map(|(name, value)| 8 + name.len() + value.len());
+    let mut packed = Vec::with_capacity(4 + reason.len() + lengths.sum::<usize>());
+    let mut add = |string: &[u8]| {
+        // Heads have limits far below.
+        let length = u32::try_from(string.len()).unwrap_or(u32::MAX);
+        packed.extend_from_slice(&length.to_le_bytes());
+        packed.extend_from_slice(string);
+    };
+    add(reason.as_bytes());
+    for (name, value) in fields() {
+        add(name);
+        add(value);
+    }
+    packed
+}
+
+/// The fields one by one, as [`pack`] orders them.
+#[cfg(any(test, fuzzing))]
 pub(crate) fn from_map(map: &HeaderMap) -> Vec<Field> {
     map.iter()
         .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))

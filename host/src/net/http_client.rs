@@ -2,32 +2,41 @@
 //!
 //! Every hop is checked by name here and by address in `dial`.
 
+mod connection;
+mod flights;
 pub(crate) mod link;
+mod place;
 mod pool;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use url::Url;
 
-use self::link::Notes;
+use self::connection::{Connection, Http1};
+use self::place::{Place, Places};
 use self::pool::{IDLE_PER_ORIGIN, Pool, Pools};
 use super::body::{Body, Patience, Source, Wire};
 use super::decode;
 use super::dial::Dialer;
 use super::error::Error;
 use super::headers::{self, Field, Message};
-use super::redirect;
+use super::redirect::{self, Next};
 use super::tls::Trust;
 use crate::limits::Limits;
 use crate::observe::{Observer, Outgoing};
-use crate::permissions::{self, Scheme, Target};
+use crate::permissions::{self, NamePass, Scheme, Target};
+
+pub(crate) use self::connection::Content;
+pub(crate) use self::flights::{Flights, Landed};
+#[cfg(any(test, fuzzing))]
+pub(crate) use self::place::uri;
 
 /// Bytes of a method that is looked at before the limits are.
 const LONGEST_METHOD: usize = 64;
@@ -64,12 +73,10 @@ pub(crate) struct Request {
 pub(crate) struct Response {
     /// 200 to 599.
     pub(crate) status: u16,
-    /// The reason phrase.
-    pub(crate) reason: String,
-    /// Names in lower case.
-    pub(crate) headers: Vec<Field>,
-    /// As they were on the wire, where `headers` is not that.
-    pub(crate) raw_headers: Option<Vec<Field>>,
+    /// The reason phrase and the fields, names in lower case, as `wit/http-client.wit` packs them.
+    pub(crate) head: Vec<u8>,
+    /// As they were on the wire, where `head` is not that.
+    pub(crate) raw_head: Option<Vec<u8>>,
     /// At most `max_body_size` bytes.
     pub(crate) body: Body,
 }
@@ -78,13 +85,14 @@ pub(crate) struct Response {
 pub(crate) struct Client {
     dialer: Arc<Dialer>,
     pools: Pools,
+    places: Places,
     outgoing: Arc<Semaphore>,
     limits: Arc<Limits>,
     observer: Arc<Observer>,
 }
 
 /// What came back, and its fields as they were on the wire, where that is known and another order than hyper's.
-type Answer = (http::Response<Incoming>, Option<Vec<Field>>);
+type Answer = (http::Response<Content>, Option<Vec<Field>>);
 
 impl Client {
     /// A client that connects through `dialer`.
@@ -96,6 +104,7 @@ impl Client {
     ) -> Client {
         Client {
             observer: dialer.observer().clone(),
+            places: Places::default(),
             pools: Pools::new(dialer.clone(), trust, limits.clone()),
             dialer,
             outgoing,
@@ -139,14 +148,16 @@ impl Client {
         // A time too long for the clock is no bound at all.
         let deadline = Instant::now().checked_add(timeout);
         let exchange = async {
-            let (response, raw_headers) = self.follow(request, account).await?;
+            let (response, order) = self.follow(request, account).await?;
             headers::check(response.headers(), &self.limits)?;
             let (mut head, incoming) = response.into_parts();
-            let raw_headers = raw_headers.unwrap_or_else(|| headers::from_map(&head.headers));
-            let source = if decompress {
+            let reason = reason(&head);
+            let mut raw_head = order.map(|fields| headers::pack_fields(&reason, &fields));
+            let source = if decompress && head.headers.contains_key(header::CONTENT_ENCODING) {
+                raw_head = raw_head.or_else(|| Some(headers::pack(&reason, &head.headers)));
                 decode::decode(&mut head.headers, incoming)
             } else {
-                Source::Plain(Box::pin(incoming))
+                Source::Response(incoming)
             };
             // Decoded content may have another length, which is not announced any more.
             if announced(&head.headers).is_some_and(|length| length > limit) {
@@ -164,12 +175,12 @@ impl Client {
                 patience,
                 account: None,
             };
-            let headers = headers::from_map(&head.headers);
+            let status = head.status.as_u16();
+            let head = headers::pack(&reason, &head.headers);
             Ok(Response {
-                status: head.status.as_u16(),
-                reason: reason(&head),
-                raw_headers: Some(raw_headers).filter(|raw| *raw != headers),
-                headers,
+                status,
+                raw_head: raw_head.filter(|raw| *raw != head),
+                head,
                 body: if stream {
                     Body::as_it_comes(wire, Some(held))
                 } else {
@@ -187,7 +198,7 @@ impl Client {
 
     async fn follow(&self, request: Request, account: &mut Outgoing) -> Result<Answer, Error> {
         let pool = self.pools.get(request.authorities.as_deref())?;
-        let mut url = parse(&request.url)?;
+        let mut place = self.places.get(&request.url);
         let mut method = method(&request.method)?;
         let mut fields = headers::to_map(request.headers, Message::Request).map_err(Error::InvalidUrl)?;
         if request.decompress {
@@ -195,21 +206,29 @@ impl Client {
         }
         let mut content = request.content;
         for _ in 0..=redirect::MOST {
-            let (answer, reused) = self.hop(&pool, &url, &method, &fields, &content).await?;
+            let at = place?;
+            complete(&mut fields, &method, content.is_empty());
+            let (answer, reused) = self.hop(&pool, &at, &method, &fields, &content).await?;
             account.hopped(reused);
             if !request.follow_redirects {
                 return Ok(answer);
             }
             let response = &answer.0;
-            let Some(next) = redirect::next(&url, &method, response.status(), response.headers())? else {
+            let Some(next) = redirect::next(&at.url, &method, response.status(), response.headers())? else {
                 return Ok(answer);
             };
             redirect::strip(&mut fields, &next);
-            if !next.keeps_content {
+            let Next {
+                url,
+                method: its_method,
+                keeps_content,
+                ..
+            } = next;
+            if !keeps_content {
                 content = Bytes::new();
             }
-            (url, method) = (next.url, next.method);
             account.redirected(&url);
+            (place, method) = (Place::of(url).map(Arc::new), its_method);
         }
         Err(Error::TooManyRedirects)
     }
@@ -218,49 +237,50 @@ impl Client {
     async fn hop(
         &self,
         pool: &Pool,
-        url: &Url,
+        place: &Place,
         method: &Method,
         fields: &HeaderMap,
         content: &Bytes,
     ) -> Result<(Answer, bool), Error> {
-        let target = target(url)?;
-        // Once more when a connection is opened: this one is for those that come from the pool.
-        self.dialer.check(&target).await?;
-        let mut request = http::Request::new(Full::new(content.clone()));
-        *request.method_mut() = method.clone();
-        *request.uri_mut() = uri(url)?;
-        *request.headers_mut() = fields.clone();
-        let own = request.headers_mut();
-        own.entry(header::USER_AGENT).or_insert(USER_AGENT);
-        own.entry(header::ACCEPT)
-            .or_insert(HeaderValue::from_static("*/*"));
-        // Methods that stand for content say that there is none (RFC 9110, section 8.6).
-        if content.is_empty() && matches!(*method, Method::POST | Method::PUT | Method::PATCH) {
-            own.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
-        }
-        let mut tries = if method.is_idempotent() {
-            IDLE_PER_ORIGIN
-        } else {
-            0
-        };
+        // For connections that come from the pool, too.
+        let pass = self.dialer.check(&place.target).await?;
+        let mut tries = IDLE_PER_ORIGIN;
         loop {
-            let failure = match pool.request(request.clone()).await {
-                Ok(response) => {
-                    let notes = Notes::of(response.extensions());
-                    let (raw, reused) =
-                        notes.map_or((None, false), |notes| notes.answered(response.headers()));
-                    return Ok(((response, raw), reused));
+            let (kept, connection) = pool.get(&pass).await?;
+            let content = Full::new(content.clone());
+            let (mut failure, had_answered) = match connection {
+                Connection::Http1(mut connection) => {
+                    let mut request = place.request(place.form(method), method, fields, content);
+                    request
+                        .headers_mut()
+                        .entry(header::HOST)
+                        .or_insert_with(|| place.host.clone());
+                    match connection.ask(request).await {
+                        Ok(response) => {
+                            return Ok(over_http1(connection, pool, &pass, response));
+                        }
+                        Err(failure) => (failure, connection.notes.have_answer()),
+                    }
                 }
-                Err(failure) => failure,
+                Connection::Http2(mut connection) => {
+                    let request = place.request(place.uri.clone(), method, fields, content);
+                    match connection.sender.try_send_request(request).await {
+                        Ok(response) => {
+                            let (_, reused) = connection.notes.answered(response.headers());
+                            return Ok(((response.map(Content::new), None), reused));
+                        }
+                        Err(failure) => (failure, connection.notes.have_answer()),
+                    }
+                }
             };
-            match Error::exchange(&failure) {
-                Error::ConnectionReset | Error::ConnectionClosed
-                    if tries > 0 && Notes::had_answered(&failure) =>
-                {
-                    tries -= 1;
-                }
-                error => return Err(error),
+            // A kept connection that ended before anything of the request was sent.
+            let is_unsent = kept && failure.take_message().is_some();
+            let error = Error::exchange(&failure.into_error());
+            let is_gone = matches!(error, Error::ConnectionReset | Error::ConnectionClosed);
+            if tries == 0 || !(is_unsent || is_gone && had_answered && method.is_idempotent()) {
+                return Err(error);
             }
+            tries -= 1;
         }
     }
 }
@@ -323,15 +343,6 @@ pub(crate) fn target_of(action: &'static str, url: &Url, schemes: &[Scheme]) -> 
     Target::from_url(action, url).map_err(|error| Error::InvalidUrl(error.to_string()))
 }
 
-/// What the request asks of the server: the URL without its fragment.
-pub(crate) fn uri(url: &Url) -> Result<Uri, Error> {
-    let mut bare = url.clone();
-    bare.set_fragment(None);
-    bare.as_str()
-        .parse()
-        .map_err(|error| Error::InvalidUrl(format!("{error} in {:?}", bare.as_str())))
-}
-
 /// The length that the message says its content has.
 pub(super) fn announced(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
@@ -345,4 +356,31 @@ fn reason(head: &http::response::Parts) -> String {
             .unwrap_or_default()
             .to_owned(),
     }
+}
+
+/// Adds what a request has in any case.
+fn complete(fields: &mut HeaderMap, method: &Method, is_empty: bool) {
+    fields.entry(header::USER_AGENT).or_insert(USER_AGENT);
+    fields
+        .entry(header::ACCEPT)
+        .or_insert(HeaderValue::from_static("*/*"));
+    // Methods that stand for content say that there is none (RFC 9110, section 8.6).
+    if is_empty && matches!(*method, Method::POST | Method::PUT | Method::PATCH) {
+        fields.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+    } else {
+        fields.remove(header::CONTENT_LENGTH);
+    }
+}
+
+/// The response that came over a connection, which goes back to its pool behind the content.
+fn over_http1(
+    connection: Box<Http1>,
+    pool: &Pool,
+    pass: &NamePass,
+    response: http::Response<Incoming>,
+) -> (Answer, bool) {
+    let (order, reused) = connection.notes.answered(response.headers());
+    let target = pass.target().clone();
+    let response = response.map(|incoming| Content::over(connection, pool.clone(), target, incoming));
+    ((response, order), reused)
 }

@@ -81,6 +81,11 @@ impl Observer {
         &self.counters
     }
 
+    /// Whether somebody wants to know of decisions that allow.
+    pub(crate) fn logs_decisions(&self) -> bool {
+        tracing::enabled!(target: PERMISSIONS, tracing::Level::DEBUG)
+    }
+
     /// A decision came out.
     pub(crate) fn decided(&self, question: &Question, verdict: Verdict, refusal: Option<&Denied>) {
         if verdict == Verdict::Denied {

@@ -20,7 +20,7 @@ use crate::functions::Functions;
 use crate::limits::Limits;
 use crate::net::dial::Dialer;
 use crate::net::error::Error;
-use crate::net::http_client::Client;
+use crate::net::http_client::{Client, Flights};
 use crate::net::http_server::Closer;
 use crate::net::listen::Listeners;
 use crate::net::websocket::Connector;
@@ -93,6 +93,8 @@ pub(crate) struct State {
     pub(crate) project: Arc<Project>,
     /// Sends its requests.
     pub(crate) client: Arc<Client>,
+    /// Those that are under way.
+    pub(crate) flights: Arc<Flights>,
     /// Opens its WebSockets.
     pub(crate) connector: Arc<Connector>,
     /// Places for waits under way.
@@ -149,6 +151,7 @@ impl State {
                 outgoing.clone(),
                 limits.clone(),
             )),
+            flights: Arc::default(),
             connector: Arc::new(Connector::new(dialer, trust, outgoing, limits.clone(), sockets)),
             waits: Arc::new(Semaphore::new(limits.parked as usize)),
             calls: Arc::new(Semaphore::new(limits.calls())),

@@ -11,8 +11,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use http::HeaderMap;
-use hyper_util::client::legacy;
-use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -64,56 +62,53 @@ impl Link {
             notes: Notes::default(),
         }
     }
+
+    /// What is known of it, to be kept beside it.
+    pub(super) fn notes(&self) -> Notes {
+        self.notes.clone()
+    }
+
+    /// Whether it may serve another request.
+    pub(super) fn has_place(&self) -> bool {
+        self.place.is_some()
+    }
+
+    /// Whether both ends agreed on HTTP/2.
+    pub(super) fn speaks_h2(&self) -> bool {
+        self.stream.speaks_h2()
+    }
+
+    /// Whether it is TLS, whose end is said.
+    pub(super) fn is_tls(&self) -> bool {
+        matches!(self.stream, Stream::Tls(_))
+    }
 }
 
 impl Notes {
-    /// The notes on the connection that a response came over, or a failure happened on.
-    pub(super) fn of(extensions: &http::Extensions) -> Option<Notes> {
-        extensions.get::<Notes>().cloned()
+    /// Whether the connection has answered before.
+    pub(super) fn have_answer(&self) -> bool {
+        self.0.answered.load(Ordering::Relaxed)
     }
 
-    /// Whether the request failed on a connection that had answered before.
-    pub(super) fn had_answered(failure: &legacy::Error) -> bool {
-        let mut extensions = http::Extensions::new();
-        if let Some(connection) = failure.connect_info() {
-            connection.get_extras(&mut extensions);
-        }
-        Notes::of(&extensions).is_some_and(|notes| notes.0.answered.load(Ordering::Relaxed))
+    /// A request goes out, over HTTP/1.1: what comes next is the head of its response.
+    pub(super) fn asked(&self) {
+        *self.head() = Head::Begun(Vec::new());
     }
 
     /// A response came. Its fields in the order of the wire, where that is another than hyper's; and whether it was not
     /// the connection's first.
     pub(super) fn answered(&self, headers: &HeaderMap) -> (Option<Vec<Field>>, bool) {
         let reused = self.0.answered.swap(true, Ordering::Relaxed);
-        (self.order(headers), reused)
-    }
-
-    fn order(&self, headers: &HeaderMap) -> Option<Vec<Field>> {
-        let Head::Whole(bytes) = std::mem::take(&mut *self.head()) else {
-            return None;
-        };
-        let fields = fields(&bytes)?;
-        // What was watched is this response's head only if it has just the fields that hyper found.
-        let is_the_same = fields.len() == headers.len()
-            && headers.keys().all(|name| {
-                let here = fields.iter().filter(|(other, _)| other == name.as_str());
-                here.map(|(_, value)| value.as_slice())
-                    .eq(headers.get_all(name).iter().map(|value| value.as_bytes()))
-            });
-        is_the_same.then_some(fields)
+        let head = std::mem::take(&mut *self.head());
+        // hyper keeps the order of names, and puts fields of one name together.
+        if headers.keys_len() == headers.len() {
+            return (None, reused);
+        }
+        (order(head, headers), reused)
     }
 
     fn head(&self) -> std::sync::MutexGuard<'_, Head> {
         self.0.head.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn sent(&self, bytes: &[u8]) {
-        if begins_a_request(bytes) {
-            let mut head = self.head();
-            if matches!(*head, Head::Nothing) {
-                *head = Head::Begun(Vec::new());
-            }
-        }
     }
 
     fn received(&self, bytes: &[u8]) {
@@ -138,13 +133,20 @@ impl Notes {
     }
 }
 
-/// Whether these bytes are the start of a request's head and not more of its content: `TOKEN /…`.
-fn begins_a_request(bytes: &[u8]) -> bool {
-    let token = bytes
-        .iter()
-        .take_while(|byte| byte.is_ascii_uppercase() || **byte == b'-')
-        .count();
-    token > 0 && bytes[token..].starts_with(b" /")
+/// The fields of the head that was watched, where it is the one in which hyper found `headers`.
+fn order(head: Head, headers: &HeaderMap) -> Option<Vec<Field>> {
+    let Head::Whole(bytes) = head else {
+        return None;
+    };
+    let fields = fields(&bytes)?;
+    // What was watched is this response's head only if it has just the fields that hyper found.
+    let is_the_same = fields.len() == headers.len()
+        && headers.keys().all(|name| {
+            let here = fields.iter().filter(|(other, _)| other == name.as_str());
+            here.map(|(_, value)| value.as_slice())
+                .eq(headers.get_all(name).iter().map(|value| value.as_bytes()))
+        });
+    is_the_same.then_some(fields)
 }
 
 /// The fields of the response that comes in these pieces, as [`Notes::answered`] tells them where hyper found `headers`.
@@ -154,7 +156,7 @@ pub(crate) fn watched<'a>(
     headers: &HeaderMap,
 ) -> Option<Vec<Field>> {
     let notes = Notes::default();
-    notes.sent(b"GET / HTTP/1.1\r\n\r\n");
+    notes.asked();
     for piece in pieces {
         notes.received(piece);
     }
@@ -175,20 +177,6 @@ fn fields(head: &[u8]) -> Option<Vec<Field>> {
     response.parse(head).ok()?;
     let field = |field: &httparse::Header<'_>| (field.name.to_ascii_lowercase(), field.value.to_vec());
     Some(response.headers.iter().map(field).collect())
-}
-
-impl Connection for Link {
-    fn connected(&self) -> Connected {
-        let connected = Connected::new().extra(self.notes.clone());
-        if self.place.is_none() {
-            connected.poison();
-        }
-        if self.stream.speaks_h2() {
-            connected.negotiated_h2()
-        } else {
-            connected
-        }
-    }
 }
 
 impl AsyncRead for Link {
@@ -212,7 +200,6 @@ impl AsyncWrite for Link {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.notes.sent(bytes);
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
@@ -221,9 +208,6 @@ impl AsyncWrite for Link {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if let Some(first) = slices.first() {
-            self.notes.sent(first);
-        }
         Pin::new(&mut self.stream).poll_write_vectored(context, slices)
     }
 
@@ -255,7 +239,7 @@ mod tests {
     #[test]
     fn the_order_of_the_wire() {
         let notes = Notes::default();
-        notes.sent(b"GET / HTTP/1.1\r\n\r\n");
+        notes.asked();
         notes.received(b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 200 OK\r\nSet-Cookie: a\r\n");
         notes.received(b"vary: b\r\nset-cookie: c\r\n\r\ncontent");
         let (fields, reused) =
@@ -273,13 +257,19 @@ mod tests {
     #[test]
     fn another_head_is_not_taken_for_it() {
         let notes = Notes::default();
-        notes.sent(b"PUT /x HTTP/1.1\r\n\r\n");
-        notes.received(b"HTTP/1.1 200 OK\r\na: 1\r\n\r\n");
-        assert!(notes.answered(&map(&[("a", "2")])).0.is_none());
-        notes.received(b"HTTP/1.1 200 OK\r\na: 1\r\n\r\n");
-        assert!(
-            notes.answered(&map(&[("a", "1")])).0.is_none(),
-            "nothing was asked for"
-        );
+        let twice = map(&[("a", "1"), ("a", "2")]);
+        notes.asked();
+        notes.received(b"HTTP/1.1 200 OK\r\na: 2\r\na: 1\r\n\r\n");
+        assert!(notes.answered(&twice).0.is_none());
+        notes.received(b"HTTP/1.1 200 OK\r\na: 1\r\na: 2\r\n\r\n");
+        assert!(notes.answered(&twice).0.is_none(), "nothing was asked for");
+    }
+
+    #[test]
+    fn an_order_that_is_hypers() {
+        let notes = Notes::default();
+        notes.asked();
+        notes.received(b"HTTP/1.1 200 OK\r\nb: 1\r\na: 2\r\n\r\n");
+        assert!(notes.answered(&map(&[("b", "1"), ("a", "2")])).0.is_none());
     }
 }

@@ -58,6 +58,8 @@ struct State {
     /// What this end says goodbye with, until it is on its way.
     farewell: Option<Farewell>,
     phase: Phase,
+    /// The task reads no more until the inbox has room.
+    is_full: bool,
     /// The last event is queued.
     said_closed: bool,
     /// Nobody listens any more.
@@ -108,8 +110,12 @@ impl Line {
                 let batch = state.take(max.max(1));
                 let settled = state.said_closed && state.inbox.is_empty();
                 if !batch.is_empty() || settled {
+                    // Otherwise it has nothing to do with what was taken.
+                    let goes_on = std::mem::take(&mut state.is_full);
                     drop(state);
-                    self.task.wake();
+                    if goes_on {
+                        self.task.wake();
+                    }
                     if settled {
                         // Whoever else waits learns of the end as well.
                         self.readable.notify_one();
@@ -214,8 +220,10 @@ impl Line {
 
     /// Whether more may be read: there is room, or what comes is dropped anyway.
     pub(super) fn wants_more(&self) -> bool {
-        let state = self.lock();
-        state.phase != Phase::Open || state.inbox.len() < INBOX && state.inbox_bytes < INBOX_BYTES
+        let mut state = self.lock();
+        let has_room = state.inbox.len() < INBOX && state.inbox_bytes < INBOX_BYTES;
+        state.is_full = state.phase == Phase::Open && !has_room;
+        !state.is_full
     }
 
     pub(super) fn arrived(&self, kind: Kind, content: Bytes) {
