@@ -196,6 +196,8 @@ mod tests {
             ("run=0.5", |l| l.run == Duration::from_millis(500)),
             ("grace=2", |l| l.grace == Duration::from_secs(2)),
             ("parked=7", |l| l.parked == 7),
+            ("instances=15", |l| l.instances == 15),
+            ("start=16", |l| l.start == Duration::from_secs(16)),
             ("servers=6", |l| l.servers == 6),
             ("connections=8", |l| l.connections == 8),
             ("outgoing=9", |l| l.outgoing == 9),
