@@ -75,6 +75,11 @@ fn every_change_of_an_input_is_named() {
             vec![Stale::Changed(name("guest/Cargo.toml"))],
         ),
         (
+            "the changes to Luau edited",
+            |root| write(root, "xtask/src/guest/luau.rs", "edited"),
+            vec![Stale::Changed(name("xtask/src/guest/luau.rs"))],
+        ),
+        (
             "the recipe edited",
             |root| write(root, "xtask/src/guest/recipe.rs", "edited"),
             vec![Stale::Changed(name("xtask/src/guest/recipe.rs"))],
@@ -193,6 +198,7 @@ fn fresh_project(name: &str) -> PathBuf {
         "xtask/Cargo.toml",
         "xtask/src/guest/component.rs",
         "xtask/src/guest/exceptions.rs",
+        "xtask/src/guest/luau.rs",
         "xtask/src/guest/recipe.rs",
         COMPONENT,
         WASI_HTTP,
