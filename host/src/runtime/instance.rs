@@ -138,6 +138,8 @@ pub(super) struct Instance<'a> {
     pub(super) servers: Servers,
     sockets: TaskTracker,
     last_words: LastWords,
+    /// Whether its end is not worth a word.
+    pub(super) is_one_of_many: bool,
 }
 
 impl<'a> Instance<'a> {
@@ -165,6 +167,7 @@ impl<'a> Instance<'a> {
             servers,
             sockets,
             last_words,
+            is_one_of_many: false,
         }
     }
 
@@ -236,6 +239,7 @@ impl<'a> Instance<'a> {
         };
         match (&result, killed) {
             (Err(error), Some(reason)) => observer.instance_killed(&self.script.name, reason, error),
+            _ if self.is_one_of_many => {}
             _ => observer.instance_ended(&self.script.name),
         }
         result

@@ -43,8 +43,8 @@ const RESUME: Export = Export {
 pub(super) async fn run(shared: &Shared, script: &Script, run: &Run, stop: &Stop) -> Result<bool, RunError> {
     shared.observer.instance_began(&script.name);
     let (site, open) = match prepare(shared, script, run, stop).await? {
-        Start::Exited => return Ok(true),
-        Start::Done(site, open) => (Arc::new(site), open),
+        Start::Over { has_exited } => return Ok(has_exited),
+        Start::Done(site, open) => (site, open),
     };
     let (tell, mut told) = mpsc::channel(1);
     let crew = Crew {
@@ -69,11 +69,14 @@ pub(super) async fn run(shared: &Shared, script: &Script, run: &Run, stop: &Stop
 
 /// What the start of a script has led to.
 enum Start {
-    /// It ended the program.
-    Exited,
+    /// The end of the program, which the script may have asked for.
+    Over { has_exited: bool },
     /// It waits for requests, to servers that can be closed.
-    Done(Site, Servers),
+    Done(Arc<Site>, Servers),
 }
+
+/// What a start that ended well without coming to its end has done.
+const EXITED: Start = Start::Over { has_exited: true };
 
 /// Runs the script's start, and compiles what it leaves.
 async fn prepare(shared: &Shared, script: &Script, run: &Run, stop: &Stop) -> Result<Start, RunError> {
@@ -95,18 +98,28 @@ async fn prepare(shared: &Shared, script: &Script, run: &Run, stop: &Stop) -> Re
     };
     let (instance, given) = match ended {
         Ok((instance, (Ok(given),))) => (instance, given),
-        Ok((_, (Err(error),))) => return start.judge(Ok(Err(error.into()))).map(|()| Start::Exited),
-        Err(error) => return start.judge(Err(error)).map(|()| Start::Exited),
+        Ok((_, (Err(error),))) => return start.judge(Ok(Err(error.into()))).map(|()| EXITED),
+        Err(error) => return start.judge(Err(error)).map(|()| EXITED),
     };
     let state = start.store.data_mut();
     let servers: wasmtime::Result<Vec<_>> = given.into_iter().map(|server| state.take(server)).collect();
     let servers = servers.map_err(unusable)?;
+    if servers.is_empty() {
+        return start
+            .judge(Ok(Ok(())))
+            .map(|()| Start::Over { has_exited: false });
+    }
     if !state.is_free() {
-        return start.judge(Ok(Err(held_on(script)))).map(|()| Start::Exited);
+        return start.judge(Ok(Err(held_on(script)))).map(|()| EXITED);
     }
     let component = plan.take(&mut start.store, instance).await.map_err(unusable)?;
     drop(start);
-    let shared = own_engine(shared, component.into())?;
+    let own = shared.clone();
+    let compiled = tokio::task::spawn_blocking(move || own_engine(&own, component.into()));
+    let shared = tokio::select! {
+        compiled = compiled => compiled.map_err(|error| RunError::Crashed(error.to_string()))??,
+        () = instance::stopped(stop, &open) => return Err(RunError::Stopped),
+    };
     let site = Site {
         guest: shared.guests.of(None).await?,
         places: Arc::new(Semaphore::new(shared.limits.instances as usize)),
@@ -115,7 +128,7 @@ async fn prepare(shared: &Shared, script: &Script, run: &Run, stop: &Stop) -> Re
         run: run.clone(),
         servers,
     };
-    Ok(Start::Done(site, open))
+    Ok(Start::Done(Arc::new(site), open))
 }
 
 /// What a start gives: its servers.
@@ -209,6 +222,7 @@ impl Site {
     ) -> Result<(), RunError> {
         self.shared.observer.instance_resumed(&self.script.name);
         let mut instance = Instance::new(&self.shared, &self.script, &self.run);
+        instance.is_one_of_many = true;
         let mut request = Some(request);
         let state = instance.store.data_mut();
         let handles = self.servers.iter().enumerate().map(|(number, own)| {
