@@ -153,7 +153,6 @@ impl Builder {
             shared: Arc::new(Shared {
                 engine,
                 guests,
-                cache: self.cache,
                 guard: Guard {
                     permissions: Arc::new(self.permissions.unwrap_or_else(Permissions::none)),
                     learning: self.learning,

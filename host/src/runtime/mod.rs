@@ -22,7 +22,6 @@ mod tests;
 mod turns;
 mod worker;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use wasmtime::Engine;
@@ -62,8 +61,6 @@ pub struct Runtime {
 struct Shared {
     engine: Engine,
     guests: guests::Guests,
-    /// Where compiled guests are kept.
-    cache: Option<PathBuf>,
     guard: Guard,
     limits: Arc<Limits>,
     console: Arc<dyn Console>,

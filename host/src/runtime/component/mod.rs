@@ -10,6 +10,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_compression::tokio::bufread::ZstdDecoder;
+use tokio::io::AsyncReadExt;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker, ResourceTable, ResourceType};
 use wasmtime::{Store, StoreLimits, StoreLimitsBuilder, Trap, format_err};
@@ -25,8 +27,8 @@ use crate::diagnostics::{Source, Sources};
 use crate::limits::{self, Limits};
 use crate::project::Files;
 
-/// The guest that imports WASI only: built from `guest/` by `cargo xtask guest`.
-const GUEST: &[u8] = include_bytes!("../../../shared/prebuilt/atoll-wasi-http.wasm");
+/// The guest that imports WASI only: built from `guest/` by `cargo xtask guest`, compressed by `build.rs`.
+const GUEST: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/atoll-wasi-http.wasm.zst"));
 
 /// How long the script's start may take, waits included, unless the limits say otherwise.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -140,7 +142,10 @@ async fn start(
     let engine = engine::new(limits, cache.as_deref(), Purpose::Scripts)?;
     engine::tick(&engine).map_err(|error| BuildError::Engine(error.to_string()))?;
     let broken = |error: wasmtime::Error| Unbuilt::Engine(BuildError::Engine(format!("{error:#}")));
-    let plan = snapshot::Plan::of(GUEST).map_err(broken)?;
+    let mut guest = Vec::new();
+    let read = ZstdDecoder::new(GUEST).read_to_end(&mut guest).await;
+    read.map_err(|error| broken(error.into()))?;
+    let plan = snapshot::Plan::of(&guest).map_err(broken)?;
     let guest = Component::new(&engine, plan.instrumented()).map_err(broken)?;
     let mut linker = Linker::new(&engine);
     wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(&mut linker).map_err(broken)?;
