@@ -59,18 +59,20 @@ pub(super) fn built() -> Result<&'static Built, Failed> {
 
 /// `atoll build` of the `main.luau` in a folder.
 pub(super) fn build(folder: &Path, to: &Path) -> Result<Finished, Failed> {
-    command(folder, to).finish()
+    command(folder, to, SHORT).finish()
 }
 
-fn command(folder: &Path, to: &Path) -> Atoll {
-    // The time is more than a start takes that waits for nothing.
+/// Seconds that are more than a start takes which waits for nothing.
+const SHORT: &str = "1";
+
+fn command(folder: &Path, to: &Path, seconds: &str) -> Atoll {
     let words = [
         "build",
         "main.luau",
         "--target",
         "wasi-http",
         "--timeout",
-        "1",
+        seconds,
         "-o",
     ];
     let words = words.map(Path::new).into_iter().chain([to]);
@@ -150,7 +152,7 @@ fn made(name: &str, source: &str, date: Option<&str>) -> Result<(PathBuf, String
     std::fs::create_dir_all(&folder)?;
     std::fs::write(folder.join("main.luau"), source)?;
     let output = folder.join("app.wasm");
-    let mut command = command(&folder, &output);
+    let mut command = command(&folder, &output, SHORT);
     if let Some(date) = date {
         command = command.env("SOURCE_DATE_EPOCH", date);
     }
@@ -212,7 +214,7 @@ fn the_date_of_a_build() -> Result<(), Failed> {
         "other bytes at the same date"
     );
     let folder = scratch().join("scripts/wasi_date");
-    let refused = command(&folder, &folder.join("never.wasm"))
+    let refused = command(&folder, &folder.join("never.wasm"), SHORT)
         .env("SOURCE_DATE_EPOCH", "yesterday")
         .finish()?;
     refused.expect_code(2)?;
@@ -249,17 +251,7 @@ fn time_passes_at_once() -> Result<(), Failed> {
     std::fs::create_dir_all(&folder)?;
     std::fs::write(folder.join("main.luau"), source)?;
     let output = folder.join("app.wasm");
-    let words = [
-        "build",
-        "main.luau",
-        "--target",
-        "wasi-http",
-        "--timeout",
-        "86400",
-        "-o",
-    ];
-    let words = words.map(Path::new).into_iter().chain([output.as_path()]);
-    let finished = Atoll::new(&folder, words).finish()?;
+    let finished = command(&folder, &output, "86400").finish()?;
     finished.expect_code(0)?;
     assert_eq!(text(&finished.stdout), "1 2 3, 4\n");
     Ok(())

@@ -155,18 +155,7 @@ fn crates(root: &Path) -> Result<BTreeMap<String, String>, LicenceError> {
 fn registries() -> Result<Vec<PathBuf>, LicenceError> {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cargo")));
-    let folder = home.unwrap_or_default().join("registry/src");
-    let at = |source| LicenceError::File {
-        path: folder.clone(),
-        source,
-    };
-    let entries = fs::read_dir(&folder).map_err(at)?;
-    let mut found = entries
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<io::Result<Vec<_>>>()
-        .map_err(at)?;
-    found.sort();
-    Ok(found)
+    entries(&home.unwrap_or_default().join("registry/src"))
 }
 
 /// The licences below a folder of sources.

@@ -1,7 +1,5 @@
 //! `atoll:net/console`: what a script says.
 
-use std::sync::PoisonError;
-
 use super::generated::atoll::net::console as wit;
 use crate::observe::Admitted;
 use crate::runtime::{Console, Output, ScriptError, State, tell};
@@ -29,12 +27,7 @@ impl wit::Host for State {
 
 /// Whether one more line may go to standard error; says how many could not.
 async fn admitted(state: &mut State) -> wasmtime::Result<bool> {
-    let admitted = state
-        .log_rate
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .admit();
-    match admitted {
+    match state.log_rate.admit() {
         Admitted::No => {
             state.observer.limit_hit("log-lines");
             Ok(false)

@@ -1,10 +1,14 @@
 //! How much a script may write to standard error: its warnings, and the errors that its peers provoke, must not drown
 //! everything else that is there.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+/// How many lines may be written, whoever writes them.
+pub(crate) struct LogRate(Mutex<Room>);
+
 /// Lines that may be written now; it fills up again with time.
-pub(crate) struct LogRate {
+struct Room {
     per_second: f64,
     room: f64,
     last: Instant,
@@ -26,17 +30,24 @@ pub(crate) enum Admitted {
 impl LogRate {
     /// A second's worth may be written at once.
     pub(crate) fn new(per_second: u32) -> LogRate {
-        LogRate {
+        LogRate(Mutex::new(Room::new(per_second)))
+    }
+
+    /// Counts a line.
+    pub(crate) fn admit(&self) -> Admitted {
+        let mut room = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        room.admit_at(Instant::now())
+    }
+}
+
+impl Room {
+    fn new(per_second: u32) -> Room {
+        Room {
             per_second: per_second.into(),
             room: per_second.into(),
             last: Instant::now(),
             dropped: 0,
         }
-    }
-
-    /// Counts a line.
-    pub(crate) fn admit(&mut self) -> Admitted {
-        self.admit_at(Instant::now())
     }
 
     fn admit_at(&mut self, now: Instant) -> Admitted {
@@ -62,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_second_s_worth_and_no_more() {
-        let mut rate = LogRate::new(2);
+        let mut rate = Room::new(2);
         let start = rate.last;
         let lines: Vec<_> = [0, 0, 0, 0, 400, 600, 10_000, 10_000, 10_000]
             .map(|milliseconds| rate.admit_at(start + Duration::from_millis(milliseconds)))

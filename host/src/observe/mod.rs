@@ -20,7 +20,7 @@ mod websocket;
 
 use std::fmt::Display;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 pub use access::{Access, AccessLog, RequestLine};
 pub(crate) use counters::{CRASH, Counters, WALL};
@@ -60,7 +60,7 @@ pub(crate) struct Observer {
     counters: Counters,
     access_log: Option<Arc<dyn AccessLog>>,
     /// A script can provoke warnings as fast as it runs.
-    warnings: Mutex<LogRate>,
+    warnings: LogRate,
 }
 
 impl Observer {
@@ -73,7 +73,7 @@ impl Observer {
         Observer {
             counters: Counters::new(failures),
             access_log,
-            warnings: Mutex::new(LogRate::new(most_warnings)),
+            warnings: LogRate::new(most_warnings),
         }
     }
 
@@ -168,12 +168,7 @@ impl Observer {
 
     /// Whether one more warning may be logged; says how many could not.
     fn may_warn(&self) -> bool {
-        let admitted = self
-            .warnings
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .admit();
-        match admitted {
+        match self.warnings.admit() {
             Admitted::No => false,
             Admitted::Yes { dropped: 0 } => true,
             Admitted::Yes { dropped } => {

@@ -100,7 +100,7 @@ pub(super) async fn run(
         ended = instance.call::<_, (Result<(), wit::ScriptError>,)>(guest, &RUN, (program,)) => Some(ended),
         () = stopped(stop, &servers) => None,
     };
-    let has_exited = matches!(&ended, Some(Err(error)) if has_exited(error));
+    let has_exited = matches!(&ended, Some(Err(error)) if matches!(error.downcast_ref(), Some(Exited(0))));
     let result = match ended {
         None => {
             shared.observer.instance_ended(&script.name);
@@ -121,11 +121,6 @@ pub(super) async fn run(
 pub(super) async fn stopped(stop: &Stop, servers: &Servers) {
     stop.stopped().await;
     servers.close().await;
-}
-
-/// Whether the script ended the program, and well.
-pub(super) fn has_exited(error: &wasmtime::Error) -> bool {
-    matches!(error.downcast_ref(), Some(Exited(0)))
 }
 
 /// One instance of the guest, and what outlives it for a moment.

@@ -16,11 +16,11 @@ use wasmtime::component::{InstancePre, Resource};
 use super::engine::{self, Purpose};
 use super::guests::Guests;
 use super::instance::{self, Export, Instance};
+use super::script::MAIN;
 use super::snapshot::Plan;
 use super::state::{Run, Servers};
 use super::{Event, Output, RunError, Script, ScriptError, ScriptErrorKind, Shared, State, Stop, tell};
 use crate::bindings::{ServerHandle, wit};
-
 use crate::net::http_server::Incoming;
 
 /// The interface of guests whose programs can be copied.
@@ -165,7 +165,7 @@ fn still_waits(shared: &Shared, script: &Script) -> RunError {
 fn held_on(script: &Script) -> ScriptError {
     ScriptError {
         kind: ScriptErrorKind::Runtime,
-        origin: "main script".to_owned(),
+        origin: MAIN.to_owned(),
         message: format!(
             "{}: the script's start keeps a WebSocket or the content of a response, which the instances of its requests could \
              not use (--isolate request); read or close it there, or open it in the handler",

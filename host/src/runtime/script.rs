@@ -252,7 +252,7 @@ pub struct ScriptError {
 }
 
 /// What runs where nothing else is said.
-const MAIN: &str = "main script";
+pub(super) const MAIN: &str = "main script";
 
 impl ScriptError {
     /// Adds the source that it is about.

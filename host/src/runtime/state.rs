@@ -38,7 +38,7 @@ pub(super) const TABLE_ELEMENTS: usize = 100_000;
 pub(super) struct Run {
     /// The sources that errors are in, and what can be required.
     pub(super) chunks: Arc<Chunks>,
-    log_rate: Arc<Mutex<LogRate>>,
+    log_rate: Arc<LogRate>,
 }
 
 impl Run {
@@ -46,7 +46,7 @@ impl Run {
         let project = Arc::new(script.project(limits));
         Run {
             chunks: Arc::new(Chunks::new(script, project)),
-            log_rate: Arc::new(Mutex::new(LogRate::new(limits.log_lines))),
+            log_rate: Arc::new(LogRate::new(limits.log_lines)),
         }
     }
 }
@@ -54,8 +54,7 @@ impl Run {
 impl Run {
     /// Whether one more line may go to standard error.
     pub(super) fn may_warn(&self) -> bool {
-        let mut rate = self.log_rate.lock().unwrap_or_else(PoisonError::into_inner);
-        matches!(rate.admit(), Admitted::Yes { .. })
+        matches!(self.log_rate.admit(), Admitted::Yes { .. })
     }
 }
 
@@ -82,7 +81,7 @@ pub(crate) struct State {
     /// Where it tells of its tests, where it is to have some.
     pub(crate) tests: Option<Arc<dyn TestLog>>,
     /// Bounds what the script writes to standard error.
-    pub(crate) log_rate: Arc<Mutex<LogRate>>,
+    pub(crate) log_rate: Arc<LogRate>,
     /// What it may call of the embedder's.
     pub(crate) functions: Functions,
     /// Places for such calls.
